@@ -1,0 +1,55 @@
+import type { Lineage, NewEvent, RunOptions } from './event.ts';
+import type { GraphNode } from './graph.ts';
+import type { Json } from './json.ts';
+
+/** What starts a run: the body of `POST /api/runs`. */
+export interface CreateRun {
+  workflow: string;
+  input?: Json;
+  /** a definition to run once instead of the registered one */
+  nodes?: GraphNode[];
+  options?: RunOptions;
+  tags?: string[];
+  /** another system executes and appends */
+  external?: boolean;
+  lineage?: Lineage;
+}
+
+/**
+ * Who appends, so that a repeat is answered with the first answer and a hole is refused with `producer_gap`.
+ * `term` fences: a smaller one than the newest is refused with `stale_producer` (a lease: `stale_attempt`).
+ * `sequence` counts appends of this producer in this run and term, from 1.
+ */
+export interface Producer {
+  id: string;
+  term: number;
+  sequence: number;
+}
+
+export interface AppendAnswer {
+  /** seq of the last event written by this append */
+  seq: number;
+  /** true = this append had been written before; nothing was written now */
+  repeated?: boolean;
+}
+
+export interface Append {
+  events: NewEvent[];
+  producer?: Producer;
+}
+
+/** A registered workflow: data, stored by content hash. */
+export interface WorkflowDefinition {
+  name: string;
+  title?: string;
+  description?: string;
+  nodes: GraphNode[];
+  /** JSON Schema of the run's input; an input that fails it is refused with `input_invalid` */
+  input?: Json;
+  /** shown by the start form */
+  example?: Json;
+}
+
+/** HTTP headers of an idempotent append and of an idempotent create. */
+export const PRODUCER_HEADERS = { id: 'producer-id', term: 'producer-term', sequence: 'producer-sequence' } as const;
+export const IDEMPOTENCY_HEADER = 'idempotency-key';

@@ -1,0 +1,33 @@
+import { MillraceError } from './error.ts';
+
+/**
+ * How far a reader has got: every event up to and including `seq` of the log that `epoch` names.
+ * Its text is `EPOCH:SEQ`. An epoch sorts, is made with the database and renewed when history may have
+ * been lost, so a cursor can never silently match another log.
+ */
+export interface Cursor {
+  epoch: string;
+  seq: number;
+}
+
+const CURSOR = /^([0-9A-Za-z_-]{1,64}):(0|[1-9][0-9]{0,15})$/;
+const BARE_SEQ = /^(0|[1-9][0-9]{0,15})$/;
+
+export function formatCursor(epoch: string, seq: number): string {
+  return `${epoch}:${seq}`;
+}
+
+/**
+ * Reads a cursor's text. A bare sequence number means the present epoch, which the caller names.
+ * Throws `invalid_cursor` for anything else.
+ */
+export function parseCursor(text: string, presentEpoch: string): Cursor {
+  if (BARE_SEQ.test(text)) return { epoch: presentEpoch, seq: Number(text) };
+  const match = CURSOR.exec(text);
+  if (!match) {
+    throw new MillraceError('invalid_cursor', {
+      detail: `"${text.slice(0, 80)}" is not a cursor. Expected EPOCH:SEQ as a server gave it, or a bare sequence number.`,
+    });
+  }
+  return { epoch: match[1] as string, seq: Number(match[2]) };
+}

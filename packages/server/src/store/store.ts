@@ -1,0 +1,298 @@
+import type { EventType, RunState, RunSummary } from '@millrace/protocol';
+
+/**
+ * Where logs live. One interface, one conformance suite (`store.suite.ts`) over every implementation;
+ * the memory store is the reference model.
+ *
+ * The contract:
+ * - **Only the store makes a `seq`**, and finalises `at`: `at` = max(the part's, the run's last).
+ * - A batch is one transaction: all of its accepted parts are written or none is. A part that fails its own
+ *   fence or key drops out alone, is answered with the reason, and harms no neighbour.
+ * - **The fence is the run row (head, ctl)**: a part is inserted only where the run has not ended and its `ctl`
+ *   (seq of the last control event) still is what the part was decided on. Content does not move ctl.
+ * - When `commit` resolves the batch is durable as far as the store promises (SQLite: synchronous=FULL) and
+ *   every later read sees it. When it throws, nothing of it was written: `storage_full` (there is no room; it
+ *   goes on when there is) or `storage_unavailable`.
+ * - What is read of a log is the stored text, byte for byte, never parsed and written again. An event's full
+ *   text is `{"seq":N,"at":T,` + the tail that was given.
+ * - Queue, lease, due, slot, producer and run rows change only within a part, in the event's own transaction
+ *   (renewal of leases is the one exception: it changes no fact of the log).
+ * - `tenant` leads every key. A run of another tenant is a run that does not exist.
+ * - A batch may hold at most one part per run. At most one batch per run is in flight (the engine's duty).
+ */
+export interface Store {
+  readonly capabilities: StoreCapabilities;
+
+  /** The present epoch: sorts, made with the database, renewed when history may have been lost. */
+  readonly epoch: string;
+
+  commit(batch: Batch): Promise<CommitResult>;
+
+  /** Batches that the server `server` committed after its `n`-th, oldest first. For repair of lost hints. */
+  commitsAfter(server: string, n: number, limit: number): Promise<CommitRow[]>;
+
+  runRow(key: RunKey): Promise<RunRow | undefined>;
+  /** Newest first (by creation). `total` counts all that match. */
+  runRows(query: RunRowQuery): Promise<{ rows: RunRow[]; total: number }>;
+
+  /** Events after `after`, as many as fit (at least one where there is one). undefined = no such run. */
+  readLog(key: RunKey, after: number, limit: PageLimit): Promise<LogPage | undefined>;
+  /** The control events after `after`, as many as fit. `through` of the answer is the head when all were read. */
+  readControl(key: RunKey, after: number, limit: PageLimit): Promise<LogPage | undefined>;
+
+  /** The newest snapshot of this kind that was made by fold `fold`; at most `maxSeq` old. */
+  readSnapshot(key: RunKey, kind: SnapshotKind, fold: number): Promise<Snapshot | undefined>;
+  /** Replaces the run's snapshot of this kind where the new one is newer. */
+  writeSnapshot(key: RunKey, kind: SnapshotKind, snapshot: Snapshot): Promise<void>;
+
+  /** A producer's last accepted append, or undefined. */
+  producer(key: RunKey, producer: string): Promise<ProducerState | undefined>;
+  /** The run that an idempotency key created, with the hash of the body that did. */
+  unique(tenant: string, scope: string, key: string): Promise<{ run: string; hash: string } | undefined>;
+
+  /** Queue rows that may be claimed at `now` for these tasks: priority first, then the order of queueing. */
+  claimable(request: ClaimRequest): Promise<QueueRow[]>;
+  /** When the next delayed queue row becomes claimable, in ms since the epoch. */
+  nextClaimable(now: number): Promise<number | undefined>;
+
+  /** Moves the end of leases that still exist and belong to `worker`; answers which did (by place). */
+  renewLeases(worker: string, leases: readonly LeaseKey[], expires: number): Promise<boolean[]>;
+  leases(query: { expiredAt?: number; boot?: string; worker?: string; limit: number }): Promise<LeaseRow[]>;
+
+  /** Due rows with at ≤ `now`, earliest first. */
+  due(now: number, limit: number): Promise<DueRow[]>;
+  nextDue(): Promise<number | undefined>;
+
+  putDefinition(tenant: string, definition: StoredDefinition): Promise<void>;
+  /** The newest definition of a name, or the one with this hash. */
+  definition(tenant: string, name: string, hash?: string): Promise<StoredDefinition | undefined>;
+  /** The newest definition of each name, by name. */
+  definitions(tenant: string): Promise<StoredDefinition[]>;
+
+  /** Stores bytes once under their SHA-256 (hex); storing them again changes nothing. */
+  putBlob(tenant: string, blob: BlobRow, bytes: Uint8Array): Promise<void>;
+  getBlob(tenant: string, sha256: string): Promise<(BlobRow & { data: Uint8Array }) | undefined>;
+
+  close(): Promise<void>;
+}
+
+export interface StoreCapabilities {
+  /** survives the process */
+  durable: boolean;
+  /** several servers may share it */
+  shared: boolean;
+}
+
+export interface RunKey {
+  tenant: string;
+  run: string;
+}
+
+export interface PageLimit {
+  events: number;
+  /** of text; one event is always given, however large */
+  bytes: number;
+}
+
+/** A stretch of a log as stored text: it covers `seq … through`. */
+export interface LogPage {
+  seq: number;
+  through: number;
+  /** the events' JSON texts, joined by "," */
+  text: string;
+  count: number;
+  head: number;
+  ctl: number;
+  /** at of the log's last event */
+  at: number;
+  ended: boolean;
+}
+
+export type SnapshotKind = 'control' | 'view';
+
+export interface Snapshot {
+  seq: number;
+  fold: number;
+  text: string;
+}
+
+export interface Batch {
+  /** this server's boot; new at every start */
+  server: string;
+  /** 1, 2, 3, … in this boot; a batch whose (server, n) is already there is not written twice */
+  n: number;
+  /** ms since the epoch */
+  at: number;
+  parts: Part[];
+}
+
+/** What a batch does to one run. */
+export interface Part extends RunKey {
+  /** 'new' = the run must not exist yet */
+  fence: 'new' | { ctl: number };
+  events: PartEvent[];
+  /** the run's new summary where control events changed it; always with fence 'new' */
+  row?: RunRowChange;
+  producers?: ProducerChange[];
+  unique?: { scope: string; key: string; hash: string };
+  enqueue?: QueueRow[];
+  /** nodes whose queue rows go */
+  dequeue?: string[];
+  /** all queue rows of the run go */
+  dequeueAll?: boolean;
+  lease?: LeaseRow[];
+  /** nodes whose lease rows go */
+  release?: string[];
+  /** this part is written only if each of these leases is still there and expired at `at` (attempt.lost) */
+  expired?: { node: string; attempt: number; at: number }[];
+  due?: DueRow[];
+  /** keys of due rows that go */
+  undue?: string[];
+  /** all due rows of the run go */
+  undueAll?: boolean;
+  slots?: SlotChange[];
+}
+
+export interface PartEvent {
+  type: EventType;
+  control: boolean;
+  /** the event's JSON text after `"at":…,` — it begins with `"type":` and ends with `}` */
+  text: string;
+}
+
+export interface RunRowChange {
+  status: RunState;
+  ended: boolean;
+  /** stored as JSON; its `seq` is filled from the row's head when read */
+  summary: RunSummary;
+  queue?: string;
+}
+
+export interface RunRow extends RunKey {
+  head: number;
+  ctl: number;
+  /** at of the last event */
+  at: number;
+  ended: boolean;
+  status: RunState;
+  summary: RunSummary;
+}
+
+export interface RunRowQuery {
+  tenant: string;
+  owner?: string;
+  workflow?: string;
+  tag?: string;
+  queue?: string;
+  /** public statuses */
+  status?: string[];
+  /** runs created before this one, for paging */
+  before?: string;
+  limit: number;
+}
+
+export interface ProducerState {
+  term: number;
+  sequence: number;
+  /** seq of the last event that its last append wrote */
+  seq: number;
+}
+
+export interface ProducerChange {
+  id: string;
+  term: number;
+  sequence: number;
+  /** what the decision saw: if the row is not this, the part drops out */
+  was: { term: number; sequence: number } | null;
+  /** place in `events` of the last event of this append */
+  last: number;
+}
+
+export interface QueueRow extends RunKey {
+  node: string;
+  task: string;
+  version?: string;
+  queue: string;
+  /** higher first */
+  priority: number;
+  /** ms since the epoch from which it may be claimed */
+  at: number;
+}
+
+export interface ClaimRequest {
+  tenant: string;
+  tasks: readonly { name: string; version?: string }[];
+  queues?: readonly string[];
+  now: number;
+  limit: number;
+}
+
+export interface LeaseKey extends RunKey {
+  node: string;
+  attempt: number;
+}
+
+export interface LeaseRow extends LeaseKey {
+  worker: string;
+  /** the server's boot where the worker lives in the server's own process, else '' */
+  boot: string;
+  /** ms since the epoch */
+  expires: number;
+}
+
+/** Something that has to be told to a run in the future, or to another run. Delivered by the scheduler. */
+export interface DueRow extends RunKey {
+  /** unique in the run; putting the same key again replaces it */
+  key: string;
+  at: number;
+  /** an engine command, as JSON */
+  command: string;
+}
+
+export interface SlotChange {
+  queue: string;
+  key: string;
+  delta: number;
+}
+
+export type PartResult =
+  | { ok: true; /** seq of the first event */ first: number; /** ms, of every event of the part */ at: number }
+  | { ok: false; reason: PartRefusal };
+
+/**
+ * `conflict`: ctl has moved; decide again. `ended`: the run has ended. `missing`/`exists`: no such run / there is
+ * one. `producer`, `lease`, `unique`: that row is not what the decision saw.
+ */
+export type PartRefusal = 'conflict' | 'ended' | 'missing' | 'exists' | 'producer' | 'lease' | 'unique';
+
+export interface CommitResult {
+  /** in the order of the batch's parts */
+  parts: PartResult[];
+}
+
+export interface CommitRow {
+  server: string;
+  n: number;
+  at: number;
+  /** the head of each run that the batch wrote to */
+  heads: { tenant: string; run: string; head: number }[];
+}
+
+export interface StoredDefinition {
+  name: string;
+  hash: string;
+  at: number;
+  /** a WorkflowDefinition as JSON */
+  text: string;
+}
+
+export interface BlobRow {
+  sha256: string;
+  bytes: number;
+  type: string;
+}
+
+/** The full text of an event. */
+export function eventText(seq: number, at: number, tail: string): string {
+  return `{"seq":${seq},"at":${at},${tail}`;
+}
