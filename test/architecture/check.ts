@@ -24,7 +24,7 @@ type Target =
   | { kind: 'node'; name: string }
   | { kind: 'private'; name: string };
 
-export const isSuite = (path: string): boolean => /\.(test|suite)\.tsx?$/.test(path);
+export const isSuite = (path: string): boolean => /\.(test|suite|rig)\.tsx?$/.test(path);
 
 const within = (path: string, places: readonly string[]): boolean =>
   places.some((place) => (place.endsWith('/') ? path.startsWith(place) : path === place));

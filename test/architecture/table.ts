@@ -76,8 +76,14 @@ export const table: Row[] = [
 
   row('worker', ['packages/worker/src/'], ['protocol']),
   row('present', [`${client}present/`, `${client}present.ts`], ['protocol'], [], false),
-  row('client/react', [`${client}react/`, `${client}react.ts`], ['client', 'present'], ['react'], false),
-  row('client/vue', [`${client}vue/`, `${client}vue.ts`], ['client', 'present'], ['vue'], false),
+  row(
+    'client/react',
+    [`${client}react/`, `${client}react.ts`],
+    ['client', 'present', 'protocol:types'],
+    ['react'],
+    false,
+  ),
+  row('client/vue', [`${client}vue/`, `${client}vue.ts`], ['client', 'present', 'protocol:types'], ['vue'], false),
   row('client', [client], ['protocol'], [], false),
   row('console', ['packages/console/src/'], ['client', 'client/react', 'present', 'protocol:types'], 'declared', false),
 

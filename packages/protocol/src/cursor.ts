@@ -10,8 +10,7 @@ export interface Cursor {
   seq: number;
 }
 
-const CURSOR = /^([0-9A-Za-z_-]{1,64}):(0|[1-9][0-9]{0,15})$/;
-const BARE_SEQ = /^(0|[1-9][0-9]{0,15})$/;
+const CURSOR = /^(?:([0-9A-Za-z_-]{1,64}):)?(0|[1-9][0-9]{0,15})$/;
 
 export function formatCursor(epoch: string, seq: number): string {
   return `${epoch}:${seq}`;
@@ -22,12 +21,12 @@ export function formatCursor(epoch: string, seq: number): string {
  * Throws `invalid_cursor` for anything else.
  */
 export function parseCursor(text: string, presentEpoch: string): Cursor {
-  if (BARE_SEQ.test(text)) return { epoch: presentEpoch, seq: Number(text) };
-  const match = CURSOR.exec(text);
-  if (!match) {
+  const [, epoch = presentEpoch, digits] = CURSOR.exec(text) ?? [];
+  const seq = Number(digits);
+  if (!Number.isSafeInteger(seq)) {
     throw new MillraceError('invalid_cursor', {
       detail: `"${text.slice(0, 80)}" is not a cursor. Expected EPOCH:SEQ as a server gave it, or a bare sequence number.`,
     });
   }
-  return { epoch: match[1] as string, seq: Number(match[2]) };
+  return { epoch, seq };
 }

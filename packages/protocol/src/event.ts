@@ -96,7 +96,7 @@ export interface EventData {
   };
   /** written only where the queueing is not implied; `input` = the evaluated mapping */
   'node.queued': { reason?: string; input?: Json | BlobRef; task?: string };
-  'node.started': { task?: string; version?: string; worker?: string; /** ms */ lease?: number };
+  'node.started': { task?: string; version?: string; worker?: string /** ms */; lease?: number };
   'node.progress': { progress: number; message?: string };
   'node.retrying': { error: RunError; nextAt: number };
   'node.waiting': { waits: string[] };

@@ -1,7 +1,13 @@
-import { own, type Fresh } from './draft.ts';
+import { type Fresh, own } from './draft.ts';
 import type { EventOf, RunEvent } from './event.ts';
 import type { ControlView, WaitView } from './view.ts';
-import { waitTable, type WaitKind, type WaitMove } from './wait.ts';
+import { type WaitKind, type WaitMove, type WaitState, waitTable } from './wait.ts';
+
+/** What an event did to a wait; `from` is undefined where there was none before. */
+export interface WaitChange {
+  wait: WaitView;
+  from: WaitState | undefined;
+}
 
 export function isWaitEvent(event: RunEvent): event is EventOf<WaitMove> & RunEvent {
   return event.type in waitTable.approval;
@@ -13,34 +19,45 @@ export function waitIdOf(event: EventOf<WaitMove>): string {
   return data.approvalId ?? data.inputId ?? data.sleepId ?? data.childId ?? '';
 }
 
-/** Folds an event that opens or ends a wait; answers the wait where the event ended it. */
-export function foldWait(view: ControlView, event: RunEvent, fresh: Fresh | undefined): WaitView | undefined {
-  if (!isWaitEvent(event)) return undefined;
+/** Folds an event that opens, repeats or ends a wait. A wait that has ended, or is of another kind, stays as it is. */
+export function foldWait(
+  view: ControlView,
+  event: EventOf<WaitMove>,
+  fresh: Fresh | undefined,
+): WaitChange | undefined {
   const id = waitIdOf(event);
   const kind = event.type.slice(0, event.type.indexOf('.')) as WaitKind;
-  const waits = own(view, 'waits', fresh);
   const to = waitTable[kind][event.type];
-  const before = waits[id];
-  if (to === null || (before && before.status !== 'open')) return undefined;
+  const before = view.waits[id];
+  if (to === null || (before && (before.status !== 'open' || before.kind !== kind))) return undefined;
   const wait: WaitView = before
     ? { ...before }
-    : { id, kind, node: event.node ?? '', status: 'open', seq: event.seq, requestedAt: event.at };
-  waits[id] = wait;
+    : { id, kind, node: event.node ?? '', status: to, seq: event.seq, requestedAt: event.at };
   describe(wait, event);
-  if (to === 'open') return undefined;
-  wait.status = to;
-  wait.endedAt = event.at;
-  wait.endedSeq = event.seq;
-  if (event.by !== undefined) wait.by = event.by;
-  return wait;
+  if (to !== 'open') {
+    wait.status = to;
+    wait.endedAt = event.at;
+    wait.endedSeq = event.seq;
+    if (event.by !== undefined) wait.by = event.by;
+  }
+  own(view, 'waits', fresh)[id] = wait;
+  view.openWaits += (to === 'open' ? 1 : 0) - (before ? 1 : 0);
+  return { wait, from: before?.status };
 }
 
 function describe(wait: WaitView, event: EventOf<WaitMove>): void {
   if ('reused' in event.data && event.data.reused) wait.reused = event.data.reused;
   switch (event.type) {
     case 'approval.requested': {
-      const { approvalId: _id, timeoutAt, ...approval } = event.data;
-      wait.approval = approval;
+      const { title, details, options, onTimeout, onReject, escalation, timeoutAt } = event.data;
+      wait.approval = {
+        title,
+        ...(details === undefined ? {} : { details }),
+        ...(options ? { options } : {}),
+        ...(onTimeout ? { onTimeout } : {}),
+        ...(onReject ? { onReject } : {}),
+        ...(escalation ? { escalation } : {}),
+      };
       if (timeoutAt !== undefined) wait.timeoutAt = timeoutAt;
       return;
     }
@@ -50,16 +67,28 @@ function describe(wait: WaitView, event: EventOf<WaitMove>): void {
       return;
     }
     case 'input.requested': {
-      const { inputId: _id, timeoutAt, ...input } = event.data;
-      wait.input = input;
+      const { prompt, schema, default: preset, timeoutAt } = event.data;
+      wait.input = {
+        prompt,
+        ...(schema === undefined ? {} : { schema }),
+        ...(preset === undefined ? {} : { default: preset }),
+      };
       if (timeoutAt !== undefined) wait.timeoutAt = timeoutAt;
       return;
     }
-    case 'input.provided': case 'input.timed_out':
-      wait.input = { prompt: '', ...wait.input, ...(event.data.value === undefined ? {} : { value: event.data.value }) };
+    case 'input.provided':
+    case 'input.timed_out':
+      wait.input = {
+        prompt: '',
+        ...wait.input,
+        ...(event.data.value === undefined ? {} : { value: event.data.value }),
+      };
       return;
-    case 'sleep.started': wait.sleep = { until: event.data.until }; return;
-    case 'sleep.ended': return;
+    case 'sleep.started':
+      wait.sleep = { until: event.data.until };
+      return;
+    case 'sleep.ended':
+      return;
     case 'child.started': {
       const { run, workflow, detached } = event.data;
       wait.child = { run, workflow, ...(detached === undefined ? {} : { detached }) };
@@ -68,18 +97,27 @@ function describe(wait: WaitView, event: EventOf<WaitMove>): void {
     case 'child.ended': {
       const { run, outcome, output, error } = event.data;
       wait.child = {
-        workflow: '', ...wait.child, run, outcome,
-        ...(output === undefined ? {} : { output }), ...(error ? { error } : {}),
+        workflow: '',
+        ...wait.child,
+        run,
+        outcome,
+        ...(output === undefined ? {} : { output }),
+        ...(error ? { error } : {}),
       };
     }
   }
 }
 
+/** Ends an open wait whose node or run has ended before an answer came. */
+export function closeWait(view: ControlView, id: string, event: RunEvent, fresh: Fresh | undefined): void {
+  const wait = view.waits[id];
+  if (wait?.status !== 'open') return;
+  own(view, 'waits', fresh)[id] = { ...wait, status: 'cancelled', endedAt: event.at, endedSeq: event.seq };
+  view.openWaits -= 1;
+}
+
 /** A terminal event closes every open wait. */
 export function closeWaits(view: ControlView, event: RunEvent, fresh: Fresh | undefined): void {
-  for (const id in view.waits) {
-    const wait = view.waits[id] as WaitView;
-    if (wait.status !== 'open') continue;
-    own(view, 'waits', fresh)[id] = { ...wait, status: 'cancelled', endedAt: event.at, endedSeq: event.seq };
-  }
+  if (view.openWaits === 0) return;
+  for (const id in view.waits) closeWait(view, id, event, fresh);
 }

@@ -1,8 +1,8 @@
+import { draft, type Fresh } from './draft.ts';
 import type { RunEvent } from './event.ts';
 import { isControl, isEventType } from './event-class.ts';
 import { foldContent } from './fold-content.ts';
 import { foldControl } from './fold-control.ts';
-import { draft, type Fresh } from './draft.ts';
 import type { RunView } from './view.ts';
 
 /**

@@ -1,6 +1,5 @@
-import type { RunEvent } from './event.ts';
-import type { EventType } from './event.ts';
 import type { Problem } from './error.ts';
+import type { EventType, RunEvent } from './event.ts';
 import type { Json } from './json.ts';
 import type { RunSummary, RunView } from './view.ts';
 
@@ -90,12 +89,11 @@ export interface EventPage extends EventRange {
   done: boolean;
 }
 
-/** A filter's one spelling, so that equal filters share one subscription key. */
+/** A filter's one spelling, so that equal filters share one subscription key. An empty list filters nothing. */
 export function filterKey(run: string, filter: RunFilter | undefined): string {
-  if (!filter) return run;
-  const part = (list: readonly string[] | undefined) => (list?.length ? [...list].sort().join(',') : '*');
-  const text = `${part(filter.types)}|${part(filter.nodes)}|${part(filter.agents)}`;
-  return text === '*|*|*' ? run : `${run}|${text}`;
+  const part = (list: readonly string[] | undefined) => (list?.length ? [...new Set(list)].sort() : null);
+  const parts = [part(filter?.types), part(filter?.nodes), part(filter?.agents)];
+  return parts.every((list) => list === null) ? run : `${run}|${JSON.stringify(parts)}`;
 }
 
 /** Whether a filtered subscription shows the event. Lifecycle of the run itself always passes. */

@@ -11,30 +11,40 @@ export interface GraphIndex {
   handlerOf: ReadonlyMap<string, string>;
 }
 
-/** A graph is never changed, only replaced, so its index is made once and goes away with it. */
-const indexes = new WeakMap<readonly GraphNode[], GraphIndex>();
+class GrowingIndex implements GraphIndex {
+  readonly nodes = new Map<string, GraphNode>();
+  readonly dependants = new Map<string, string[]>();
+  readonly handles = new Map<string, string[]>();
+  readonly handlerOf = new Map<string, string>();
+  size = 0;
+
+  add(node: GraphNode): void {
+    this.size += 1;
+    this.nodes.set(node.id, node);
+    for (const need of node.needs ?? []) append(this.dependants, need, node.id);
+    const target = errorTarget(node);
+    if (target === undefined) return;
+    append(this.handles, target, node.id);
+    this.handlerOf.set(node.id, target);
+  }
+}
+
+function append(map: Map<string, string[]>, key: string, value: string): void {
+  const list = map.get(key);
+  if (list) list.push(value);
+  else map.set(key, [value]);
+}
+
+/** A graph only ever grows at its end, so its index is kept beside it, grows with it and goes away with it. */
+const indexes = new WeakMap<readonly GraphNode[], GrowingIndex>();
 
 export function graphIndex(graph: readonly GraphNode[]): GraphIndex {
-  const known = indexes.get(graph);
-  if (known) return known;
-  const nodes = new Map(graph.map((node) => [node.id, node]));
-  const dependants = new Map<string, string[]>();
-  const handles = new Map<string, string[]>();
-  const handlerOf = new Map<string, string>();
-  const push = (map: Map<string, string[]>, key: string, value: string) => {
-    const list = map.get(key);
-    if (list) list.push(value);
-    else map.set(key, [value]);
-  };
-  for (const node of graph) {
-    for (const need of node.needs ?? []) push(dependants, need, node.id);
-    const target = errorTarget(node);
-    if (target === undefined) continue;
-    push(handles, target, node.id);
-    handlerOf.set(node.id, target);
+  let index = indexes.get(graph);
+  if (!index) {
+    index = new GrowingIndex();
+    indexes.set(graph, index);
   }
-  const index = { nodes, dependants, handles, handlerOf };
-  indexes.set(graph, index);
+  while (index.size < graph.length) index.add(graph[index.size] as GraphNode);
   return index;
 }
 

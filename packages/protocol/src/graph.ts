@@ -54,10 +54,12 @@ const NODE_ID = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$/;
  */
 export function checkGraph(nodes: readonly GraphNode[]): void {
   if (nodes.length === 0) throw new MillraceError('empty_graph');
-  if (nodes.length > NODE_LIMIT) throw invalid(`The graph has ${nodes.length} nodes; at most ${NODE_LIMIT} are allowed.`);
+  if (nodes.length > NODE_LIMIT)
+    throw invalid(`The graph has ${nodes.length} nodes; at most ${NODE_LIMIT} are allowed.`);
   const byId = new Map<string, GraphNode>();
   for (const node of nodes) {
-    if (!NODE_ID.test(node.id)) throw invalid(`"${node.id}" is not a node id: letters, digits, "_", "." and "-", at most 100.`, node.id);
+    if (!NODE_ID.test(node.id) || node.id in Object.prototype)
+      throw invalid(`"${node.id}" is not a node id: letters, digits, "_", "." and "-", at most 100.`, node.id);
     if (byId.has(node.id)) throw invalid(`The node id "${node.id}" is used twice.`, node.id);
     byId.set(node.id, node);
   }
@@ -68,15 +70,22 @@ export function checkGraph(nodes: readonly GraphNode[]): void {
     for (const need of node.needs ?? []) {
       if (!byId.has(need)) throw invalid(`The node "${node.id}" needs "${need}", which is not in the graph.`, node.id);
     }
-    if (new Set(node.needs).size !== (node.needs?.length ?? 0)) throw invalid(`The node "${node.id}" names a need twice.`, node.id);
+    if (new Set(node.needs).size !== (node.needs?.length ?? 0))
+      throw invalid(`The node "${node.id}" names a need twice.`, node.id);
     const target = errorTarget(node);
     if (target !== undefined && (!byId.has(target) || target === node.id)) {
-      throw invalid(`onError of the node "${node.id}" names "${target}", which is no other node of the graph.`, node.id);
+      throw invalid(
+        `onError of the node "${node.id}" names "${target}", which is no other node of the graph.`,
+        node.id,
+      );
     }
   }
   const cycle = findCycle(nodes, byId);
   if (cycle) {
-    throw new MillraceError('graph_cycle', { detail: `The nodes ${cycle.join(' → ')} need each other.`, facts: { cycle } });
+    throw new MillraceError('graph_cycle', {
+      detail: `The nodes ${cycle.join(' → ')} need each other.`,
+      facts: { cycle },
+    });
   }
 }
 
@@ -120,7 +129,9 @@ function findCycle(nodes: readonly GraphNode[], byId: ReadonlyMap<string, GraphN
 /** The node that runs with the error when this one fails, if onError names one. */
 export function errorTarget(node: GraphNode): string | undefined {
   const onError = node.onError;
-  return onError === undefined || onError === 'fail' || onError === 'continue' || onError === 'skip' ? undefined : onError;
+  return onError === undefined || onError === 'fail' || onError === 'continue' || onError === 'skip'
+    ? undefined
+    : onError;
 }
 
 /** How a need that has ended counts for a dependant: `dead` = it failed with onError skip or a handler node. */

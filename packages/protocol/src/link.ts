@@ -18,6 +18,8 @@ import type { StepView, WaitView } from './view.ts';
  *   is lost. Signals (pause, cancel, answers) arrive here and, sooner, through `onSignal`.
  */
 export interface WorkerLink {
+  /** true = the other side keeps this worker's leases as long as the process lives; the worker neither renews nor counts */
+  readonly renewsItself?: boolean;
   register(worker: WorkerRegistration): Promise<{ leaseMs: number; renewMs: number }>;
   claim(request: { worker: string; limit: number; wait: number }, signal?: AbortSignal): Promise<Assignment[]>;
   append(lease: LeaseRef, sequence: number, events: NewEvent[]): Promise<AppendAnswer>;

@@ -2,12 +2,28 @@ import type { EventType } from './event.ts';
 
 /** A node's states. `completed`, `failed`, `skipped` and `cancelled` are terminal. */
 export type NodeState =
-  | 'pending' | 'queued' | 'running' | 'waiting' | 'retrying' | 'completed' | 'failed' | 'skipped' | 'cancelled';
+  | 'pending'
+  | 'queued'
+  | 'running'
+  | 'waiting'
+  | 'retrying'
+  | 'completed'
+  | 'failed'
+  | 'skipped'
+  | 'cancelled';
 
 export type NodeMove = Extract<
   EventType,
-  | 'node.queued' | 'node.started' | 'node.retrying' | 'node.waiting' | 'node.parked' | 'node.completed'
-  | 'node.failed' | 'node.skipped' | 'node.cancelled' | 'attempt.lost'
+  | 'node.queued'
+  | 'node.started'
+  | 'node.retrying'
+  | 'node.waiting'
+  | 'node.parked'
+  | 'node.completed'
+  | 'node.failed'
+  | 'node.skipped'
+  | 'node.cancelled'
+  | 'attempt.lost'
 >;
 
 /**
@@ -18,29 +34,64 @@ export type NodeMove = Extract<
  */
 export const nodeTable: Record<NodeState, Record<NodeMove, NodeState | null>> = {
   pending: {
-    'node.queued': 'queued', 'node.started': 'running', 'node.retrying': null, 'node.waiting': null,
-    'node.parked': null, 'node.completed': 'completed', 'node.failed': 'failed', 'node.skipped': 'skipped',
-    'node.cancelled': 'cancelled', 'attempt.lost': null,
+    'node.queued': 'queued',
+    'node.started': 'running',
+    'node.retrying': null,
+    'node.waiting': null,
+    'node.parked': null,
+    'node.completed': 'completed',
+    'node.failed': 'failed',
+    'node.skipped': 'skipped',
+    'node.cancelled': 'cancelled',
+    'attempt.lost': null,
   },
   queued: {
-    'node.queued': null, 'node.started': 'running', 'node.retrying': null, 'node.waiting': null,
-    'node.parked': null, 'node.completed': null, 'node.failed': 'failed', 'node.skipped': null,
-    'node.cancelled': 'cancelled', 'attempt.lost': null,
+    'node.queued': null,
+    'node.started': 'running',
+    'node.retrying': null,
+    'node.waiting': null,
+    'node.parked': null,
+    'node.completed': null,
+    'node.failed': 'failed',
+    'node.skipped': null,
+    'node.cancelled': 'cancelled',
+    'attempt.lost': null,
   },
   running: {
-    'node.queued': null, 'node.started': null, 'node.retrying': 'retrying', 'node.waiting': 'waiting',
-    'node.parked': 'queued', 'node.completed': 'completed', 'node.failed': 'failed', 'node.skipped': null,
-    'node.cancelled': 'cancelled', 'attempt.lost': 'queued',
+    'node.queued': null,
+    'node.started': null,
+    'node.retrying': 'retrying',
+    'node.waiting': 'waiting',
+    'node.parked': 'queued',
+    'node.completed': 'completed',
+    'node.failed': 'failed',
+    'node.skipped': null,
+    'node.cancelled': 'cancelled',
+    'attempt.lost': 'queued',
   },
   waiting: {
-    'node.queued': 'queued', 'node.started': null, 'node.retrying': null, 'node.waiting': null,
-    'node.parked': null, 'node.completed': null, 'node.failed': 'failed', 'node.skipped': null,
-    'node.cancelled': 'cancelled', 'attempt.lost': null,
+    'node.queued': 'queued',
+    'node.started': null,
+    'node.retrying': null,
+    'node.waiting': null,
+    'node.parked': null,
+    'node.completed': null,
+    'node.failed': 'failed',
+    'node.skipped': null,
+    'node.cancelled': 'cancelled',
+    'attempt.lost': null,
   },
   retrying: {
-    'node.queued': 'queued', 'node.started': null, 'node.retrying': null, 'node.waiting': null,
-    'node.parked': null, 'node.completed': null, 'node.failed': null, 'node.skipped': null,
-    'node.cancelled': 'cancelled', 'attempt.lost': null,
+    'node.queued': 'queued',
+    'node.started': null,
+    'node.retrying': null,
+    'node.waiting': null,
+    'node.parked': null,
+    'node.completed': null,
+    'node.failed': null,
+    'node.skipped': null,
+    'node.cancelled': 'cancelled',
+    'attempt.lost': null,
   },
   completed: ended(),
   failed: ended(),
@@ -50,8 +101,16 @@ export const nodeTable: Record<NodeState, Record<NodeMove, NodeState | null>> = 
 
 function ended(): Record<NodeMove, null> {
   return {
-    'node.queued': null, 'node.started': null, 'node.retrying': null, 'node.waiting': null, 'node.parked': null,
-    'node.completed': null, 'node.failed': null, 'node.skipped': null, 'node.cancelled': null, 'attempt.lost': null,
+    'node.queued': null,
+    'node.started': null,
+    'node.retrying': null,
+    'node.waiting': null,
+    'node.parked': null,
+    'node.completed': null,
+    'node.failed': null,
+    'node.skipped': null,
+    'node.cancelled': null,
+    'attempt.lost': null,
   };
 }
 

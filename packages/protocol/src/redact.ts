@@ -1,5 +1,6 @@
-import type { RunEvent } from './event.ts';
+import type { EventData, EventOf, EventType, RunError, RunEvent, RunOptions } from './event.ts';
 import { eventClasses, isEventType, type RedactionClass } from './event-class.ts';
+import { type GraphNode, hasExpression } from './graph.ts';
 
 /** A named set of redaction classes: what a reader of this profile never sees. */
 export interface Profile {
@@ -10,48 +11,89 @@ export interface Profile {
 /**
  * What a reader of `profile` sees of an event: the event, the event without the hidden fields, or null where
  * nothing of it may be seen (the reader's range then simply covers its seq). A type that this version does
- * not know is never shown to a redacted reader.
+ * not know is never shown to a redacted reader, nor is a field that it does not know. What is left is a valid event,
+ * and folding what is left shows the same states. Names and ids are not hidden: of workflows, nodes, tasks, steps,
+ * waits, runs; an error keeps its code.
  */
 export function redact(event: RunEvent, profile: Profile): RunEvent | null {
   if (profile.hide.length === 0) return event;
   if (!isEventType(event.type)) return null;
+  const hides = (kind: RedactionClass | null | undefined): boolean => kind != null && profile.hide.includes(kind);
   const { whole, fields } = eventClasses[event.type];
-  if (whole && profile.hide.includes(whole)) return null;
-  let next = event;
-  if (event.by !== undefined && profile.hide.includes('identity')) {
-    next = { ...next };
-    delete next.by;
+  if (hides(whole)) return null;
+  const next: RunEvent = { ...event };
+  if (hides('identity')) delete next.by;
+  if (next.step !== undefined && hides('input')) next.step = next.step.split('/')[0] as string;
+  if (!fields) return next;
+  const mask = masks[event.type] as Record<string, (value: unknown) => unknown> | undefined;
+  const data: Record<string, unknown> = {};
+  for (const field in fields) {
+    const value = (event.data as Record<string, unknown>)[field];
+    if (value === undefined) continue;
+    if (!hides(fields[field])) data[field] = value;
+    else if (mask?.[field]) data[field] = mask[field](value);
   }
-  if (next.step !== undefined && profile.hide.includes('input')) next = { ...next, step: next.step.split('/')[0] as string };
-  if (fields) next = { ...next, data: redactFields(next, fields, profile) } as RunEvent;
-  return next;
+  if (event.type === 'run.created' && event.data.options) data.options = options(event.data.options, hides);
+  return { ...next, data } as RunEvent;
 }
 
-/** Fields that a fold cannot do without keep their shape and lose their content. */
-function redactFields(event: RunEvent, fields: Readonly<Record<string, RedactionClass>>, profile: Profile): object {
-  const data: Record<string, unknown> = { ...event.data };
-  for (const [field, kind] of Object.entries(fields)) {
-    if (data[field] === undefined || !profile.hide.includes(kind)) continue;
-    if (field === 'error' && typeof data.error === 'object') {
-      data.error = { code: (data.error as { code: string }).code, message: '' };
-    } else if (field === 'nodes' || field === 'add') {
-      data[field] = (data[field] as { id: string; task?: string; workflow?: string; needs?: string[] }[]).map(
-        ({ id, task, workflow, needs }) => ({ id, ...(task ? { task } : {}), ...(workflow ? { workflow } : {}), ...(needs ? { needs } : {}) }),
-      );
-    } else if (field === 'expand') {
-      const { node, count } = data.expand as { node: string; count: number };
-      data.expand = { node, count, items: [] };
-    } else if (field === 'title' || field === 'prompt' || field === 'key' && event.type === 'checkpoint.saved') {
-      data[field] = '';
-    } else if (field === 'decision') {
-      data.decision = 'hidden';
-    } else if (field === 'input' && event.type === 'run.created' || field === 'state' || field === 'value') {
-      data[field] = null;
-    } else if (field === 'reason' && (event.type === 'node.skipped' || event.type === 'node.cancelled')) {
-      data.reason = '';
-    } else {
-      delete data[field];
-    }
-  }
-  return data;
+type Masks = { [T in EventType]?: { [F in keyof EventData[T]]?: (value: EventData[T][F]) => EventData[T][F] } };
+
+const nothing = () => null;
+const noText = () => '';
+const codeOnly = ({ code }: RunError): RunError => ({ code, message: '' });
+
+/** What stands in place of a hidden field that its event, or the fold, cannot do without. Other hidden fields go. */
+const masks: Masks = {
+  'run.created': { input: nothing, nodes: (nodes) => nodes.map(outline) },
+  'run.stopping': { error: (error) => error && codeOnly(error) },
+  'run.failed': { error: codeOnly },
+  'graph.updated': {
+    add: (nodes) => nodes?.map(outline),
+    expand: (expand) => expand && { node: expand.node, count: expand.count, items: [] },
+  },
+  'node.retrying': { error: codeOnly },
+  'node.failed': { error: codeOnly },
+  'node.skipped': { reason: noText },
+  'node.cancelled': { reason: noText },
+  'step.failed': { error: codeOnly },
+  'approval.requested': { title: noText },
+  'approval.resolved': { decision: () => 'hidden' },
+  'input.requested': { prompt: noText },
+  'input.provided': { value: nothing },
+  'child.ended': { error: (error) => error && codeOnly(error) },
+  'checkpoint.saved': { key: () => 'hidden', state: nothing },
+};
+
+const HIDDEN = '{% null %}';
+
+/** The shape of the graph. An expression is still there to be waited for, but says nothing. */
+function outline({ id, task, workflow, needs, join, onError, when, forEach, input }: GraphNode): GraphNode {
+  return {
+    id,
+    ...(task === undefined ? {} : { task }),
+    ...(workflow === undefined ? {} : { workflow }),
+    ...(needs ? { needs } : {}),
+    ...(join ? { join } : {}),
+    ...(onError === undefined ? {} : { onError }),
+    ...(when === undefined ? {} : { when: HIDDEN }),
+    ...(forEach === undefined ? {} : { forEach: HIDDEN }),
+    ...(input !== undefined && hasExpression(input) ? { input: HIDDEN } : {}),
+  };
+}
+
+/** Options are of no one class: the budget is cost, the keys tell who. */
+function options(
+  { priority, delayUntil, ttl, queue, budget, idempotencyKey, concurrencyKey }: RunOptions,
+  hides: (kind: RedactionClass) => boolean,
+): EventOf<'run.created'>['data']['options'] {
+  return {
+    ...(priority === undefined ? {} : { priority }),
+    ...(delayUntil === undefined ? {} : { delayUntil }),
+    ...(ttl === undefined ? {} : { ttl }),
+    ...(queue === undefined ? {} : { queue }),
+    ...(budget === undefined || hides('cost') ? {} : { budget }),
+    ...(idempotencyKey === undefined || hides('identity') ? {} : { idempotencyKey }),
+    ...(concurrencyKey === undefined || hides('identity') ? {} : { concurrencyKey }),
+  };
 }

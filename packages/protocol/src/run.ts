@@ -15,20 +15,40 @@ export type RunMove = Extract<
  */
 export const runTable: Record<RunState, Record<RunMove, RunState | null>> = {
   created: {
-    'run.started': 'running', 'run.paused': null, 'run.resumed': null, 'run.stopping': 'stopping',
-    'run.completed': null, 'run.failed': 'failed', 'run.cancelled': 'cancelled',
+    'run.started': 'running',
+    'run.paused': null,
+    'run.resumed': null,
+    'run.stopping': 'stopping',
+    'run.completed': null,
+    'run.failed': 'failed',
+    'run.cancelled': 'cancelled',
   },
   running: {
-    'run.started': null, 'run.paused': 'paused', 'run.resumed': null, 'run.stopping': 'stopping',
-    'run.completed': 'completed', 'run.failed': 'failed', 'run.cancelled': 'cancelled',
+    'run.started': null,
+    'run.paused': 'paused',
+    'run.resumed': null,
+    'run.stopping': 'stopping',
+    'run.completed': 'completed',
+    'run.failed': 'failed',
+    'run.cancelled': 'cancelled',
   },
   paused: {
-    'run.started': null, 'run.paused': null, 'run.resumed': 'running', 'run.stopping': 'stopping',
-    'run.completed': 'completed', 'run.failed': 'failed', 'run.cancelled': 'cancelled',
+    'run.started': null,
+    'run.paused': null,
+    'run.resumed': 'running',
+    'run.stopping': 'stopping',
+    'run.completed': 'completed',
+    'run.failed': 'failed',
+    'run.cancelled': 'cancelled',
   },
   stopping: {
-    'run.started': null, 'run.paused': null, 'run.resumed': null, 'run.stopping': null,
-    'run.completed': null, 'run.failed': 'failed', 'run.cancelled': 'cancelled',
+    'run.started': null,
+    'run.paused': null,
+    'run.resumed': null,
+    'run.stopping': null,
+    'run.completed': null,
+    'run.failed': 'failed',
+    'run.cancelled': 'cancelled',
   },
   completed: ended(),
   failed: ended(),
@@ -37,8 +57,13 @@ export const runTable: Record<RunState, Record<RunMove, RunState | null>> = {
 
 function ended(): Record<RunMove, null> {
   return {
-    'run.started': null, 'run.paused': null, 'run.resumed': null, 'run.stopping': null,
-    'run.completed': null, 'run.failed': null, 'run.cancelled': null,
+    'run.started': null,
+    'run.paused': null,
+    'run.resumed': null,
+    'run.stopping': null,
+    'run.completed': null,
+    'run.failed': null,
+    'run.cancelled': null,
   };
 }
 

@@ -1,5 +1,13 @@
 import type {
-  Decision, FileFacts, KbPhase, Lineage, LogLevel, Reused, RunError, RunOptions, TokenCounts,
+  Decision,
+  FileFacts,
+  KbPhase,
+  Lineage,
+  LogLevel,
+  Reused,
+  RunError,
+  RunOptions,
+  TokenCounts,
 } from './event.ts';
 import type { GraphNode } from './graph.ts';
 import type { BlobRef, Json } from './json.ts';
@@ -54,6 +62,8 @@ export interface ControlView {
   /** of the running ones, how many are the engine's own (a forEach, a sub-workflow) and hold no lease */
   unleased: number;
   waits: Record<string, WaitView>;
+  /** how many waits are open */
+  openWaits: number;
   usage: Usage;
 }
 
@@ -83,6 +93,8 @@ export interface NodeView {
   items?: { values: Json[] | BlobRef; count: number; open: number };
   /** ids of the waits that a waiting node waits for */
   waits?: string[];
+  /** ids of its waits that are open, whether or not it is parked on them */
+  openWaits?: Record<string, true>;
   /** retries used */
   retries: number;
   /** attempts lost in a row */
@@ -127,14 +139,24 @@ export interface WaitView {
   by?: string;
   reused?: Reused;
   approval?: {
-    title: string; details?: Json; options?: string[]; onTimeout?: string; onReject?: string;
-    escalation?: { level: number; to?: string }; decision?: Decision; comment?: string;
+    title: string;
+    details?: Json;
+    options?: string[];
+    onTimeout?: string;
+    onReject?: string;
+    escalation?: { level: number; to?: string };
+    decision?: Decision;
+    comment?: string;
   };
   input?: { prompt: string; schema?: Json; default?: Json; value?: Json };
   sleep?: { until: number };
   child?: {
-    run: string; workflow: string; detached?: boolean;
-    outcome?: 'completed' | 'failed' | 'cancelled'; output?: Json | BlobRef; error?: RunError;
+    run: string;
+    workflow: string;
+    detached?: boolean;
+    outcome?: 'completed' | 'failed' | 'cancelled';
+    output?: Json | BlobRef;
+    error?: RunError;
   };
 }
 
@@ -149,17 +171,21 @@ export interface Usage {
 export interface ContentView {
   progress?: number;
   message?: string;
-  /** by node, and by `node/step` */
+  /** of what is going on, by node, and by `node/step` */
   progresses: Record<string, { progress: number; message?: string }>;
   logs: { total: number; lines: LogLine[] };
-  /** agent messages by key, oldest first */
+  /** agent messages by key, oldest first; the newest {@link MESSAGE_WINDOW} */
   messages: Record<string, AgentMessage>;
   messageTotal: number;
   /** by `kbId/documentId`; the newest {@link DOCUMENT_WINDOW} */
   documents: Record<string, DocumentView>;
   documentTotal: number;
+  /** by name; the newest {@link FILE_WINDOW} */
   files: FileView[];
+  fileTotal: number;
+  /** the newest {@link METRIC_WINDOW} names */
   metrics: Record<string, { value: number; unit?: string; at: number }>;
+  /** the newest {@link ERROR_WINDOW} */
   errors: { seq: number; at: number; code: string; message: string; node?: string }[];
 }
 
@@ -193,6 +219,8 @@ export interface AgentMessage extends Origin {
   model?: string;
   note?: string;
   tools: ToolCall[];
+  /** outside steps: how much stays if its attempt is lost, from before the node's last durable result */
+  kept?: { durable: number; text: number; thinking: number; tools: number };
 }
 
 export interface ToolCall {
@@ -225,20 +253,57 @@ export interface FileView extends Origin, FileFacts {}
 export const LOG_WINDOW = 1_000;
 export const MESSAGE_WINDOW = 200;
 export const DOCUMENT_WINDOW = 1_000;
+export const FILE_WINDOW = 1_000;
+export const METRIC_WINDOW = 1_000;
+export const ERROR_WINDOW = 100;
+/** characters of one message */
 export const TEXT_WINDOW = 100_000;
+/** calls of one message */
+export const TOOL_WINDOW = 500;
 
 export function emptyControl(run: string): ControlView {
   return {
-    run, ctl: 0, status: 'created', workflow: '', graph: [], input: null, options: {}, tags: [], external: false,
-    createdAt: 0, nodes: {}, unleased: 0, waits: {}, usage: noUsage(),
-    counts: { pending: 0, queued: 0, running: 0, waiting: 0, retrying: 0, completed: 0, failed: 0, skipped: 0, cancelled: 0 },
+    run,
+    ctl: 0,
+    status: 'created',
+    workflow: '',
+    graph: [],
+    input: null,
+    options: {},
+    tags: [],
+    external: false,
+    createdAt: 0,
+    nodes: {},
+    unleased: 0,
+    waits: {},
+    openWaits: 0,
+    usage: noUsage(),
+    counts: {
+      pending: 0,
+      queued: 0,
+      running: 0,
+      waiting: 0,
+      retrying: 0,
+      completed: 0,
+      failed: 0,
+      skipped: 0,
+      cancelled: 0,
+    },
   };
 }
 
 export function emptyContent(): ContentView {
   return {
-    progresses: {}, logs: { total: 0, lines: [] }, messages: {}, messageTotal: 0, documents: {}, documentTotal: 0,
-    files: [], metrics: {}, errors: [],
+    progresses: {},
+    logs: { total: 0, lines: [] },
+    messages: {},
+    messageTotal: 0,
+    documents: {},
+    documentTotal: 0,
+    files: [],
+    fileTotal: 0,
+    metrics: {},
+    errors: [],
   };
 }
 
@@ -265,7 +330,8 @@ export function openNodes(control: ControlView): number {
 /** The state that the world is shown, and the finer word beside it. */
 export function publicStatus(control: ControlView): { status: PublicStatus; detail?: StatusDetail } {
   const { status, counts } = control;
-  if (status === 'stopping') return { status: 'running', detail: control.stop?.outcome === 'failed' ? 'failing' : 'cancelling' };
+  if (status === 'stopping')
+    return { status: 'running', detail: control.stop?.outcome === 'failed' ? 'failing' : 'cancelling' };
   if (status === 'paused' && liveAttempts(control) > 0) return { status: 'paused', detail: 'pausing' };
   const waiting = counts.waiting > 0 && liveAttempts(control) === 0 && counts.queued === 0 && counts.retrying === 0;
   if (status === 'running' && waiting) return { status: 'running', detail: 'waiting' };
@@ -297,12 +363,17 @@ export interface RunSummary {
 
 export function summarise(control: ControlView, seq: number, updatedAt: number): RunSummary {
   const total = Object.values(control.counts).reduce((sum, n) => sum + n, 0);
-  let openWaits = 0;
-  for (const id in control.waits) if (control.waits[id]?.status === 'open') openWaits += 1;
   return {
-    id: control.run, workflow: control.workflow, ...publicStatus(control), seq,
-    createdAt: control.createdAt, updatedAt, tags: control.tags, external: control.external,
-    nodes: { ended: total - openNodes(control), total }, openWaits,
+    id: control.run,
+    workflow: control.workflow,
+    ...publicStatus(control),
+    seq,
+    createdAt: control.createdAt,
+    updatedAt,
+    tags: control.tags,
+    external: control.external,
+    nodes: { ended: total - openNodes(control), total },
+    openWaits: control.openWaits,
     ...(control.startedAt === undefined ? {} : { startedAt: control.startedAt }),
     ...(control.endedAt === undefined ? {} : { endedAt: control.endedAt }),
     ...(control.owner === undefined ? {} : { owner: control.owner }),

@@ -8,8 +8,15 @@ export type WaitState = 'open' | 'answered' | 'timed_out' | 'cancelled';
 
 export type WaitMove = Extract<
   EventType,
-  | 'approval.requested' | 'approval.resolved' | 'input.requested' | 'input.provided' | 'input.timed_out'
-  | 'sleep.started' | 'sleep.ended' | 'child.started' | 'child.ended'
+  | 'approval.requested'
+  | 'approval.resolved'
+  | 'input.requested'
+  | 'input.provided'
+  | 'input.timed_out'
+  | 'sleep.started'
+  | 'sleep.ended'
+  | 'child.started'
+  | 'child.ended'
 >;
 
 /**
@@ -18,19 +25,47 @@ export type WaitMove = Extract<
  */
 export const waitTable: Record<WaitKind, Record<WaitMove, WaitState | null>> = {
   approval: {
-    'approval.requested': 'open', 'approval.resolved': 'answered', 'input.requested': null, 'input.provided': null,
-    'input.timed_out': null, 'sleep.started': null, 'sleep.ended': null, 'child.started': null, 'child.ended': null,
+    'approval.requested': 'open',
+    'approval.resolved': 'answered',
+    'input.requested': null,
+    'input.provided': null,
+    'input.timed_out': null,
+    'sleep.started': null,
+    'sleep.ended': null,
+    'child.started': null,
+    'child.ended': null,
   },
   input: {
-    'approval.requested': null, 'approval.resolved': null, 'input.requested': 'open', 'input.provided': 'answered',
-    'input.timed_out': 'timed_out', 'sleep.started': null, 'sleep.ended': null, 'child.started': null, 'child.ended': null,
+    'approval.requested': null,
+    'approval.resolved': null,
+    'input.requested': 'open',
+    'input.provided': 'answered',
+    'input.timed_out': 'timed_out',
+    'sleep.started': null,
+    'sleep.ended': null,
+    'child.started': null,
+    'child.ended': null,
   },
   sleep: {
-    'approval.requested': null, 'approval.resolved': null, 'input.requested': null, 'input.provided': null,
-    'input.timed_out': null, 'sleep.started': 'open', 'sleep.ended': 'answered', 'child.started': null, 'child.ended': null,
+    'approval.requested': null,
+    'approval.resolved': null,
+    'input.requested': null,
+    'input.provided': null,
+    'input.timed_out': null,
+    'sleep.started': 'open',
+    'sleep.ended': 'answered',
+    'child.started': null,
+    'child.ended': null,
   },
   child: {
-    'approval.requested': null, 'approval.resolved': null, 'input.requested': null, 'input.provided': null,
-    'input.timed_out': null, 'sleep.started': null, 'sleep.ended': null, 'child.started': 'open', 'child.ended': 'answered',
+    'approval.requested': null,
+    'approval.resolved': null,
+    'input.requested': null,
+    'input.provided': null,
+    'input.timed_out': null,
+    'sleep.started': null,
+    'sleep.ended': null,
+    'child.started': 'open',
+    'child.ended': 'answered',
   },
 };

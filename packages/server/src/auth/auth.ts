@@ -24,7 +24,10 @@ export interface Principal {
 export interface Auth {
   verify(token: string | undefined): Promise<Principal>;
   /** Makes a token that this server accepts; `ttl` in seconds. */
-  issue(claims: { sub: string; tenant?: string; roles?: readonly Role[]; scopes?: readonly Scope[] }, ttl: number): Promise<string>;
+  issue(
+    claims: { sub: string; tenant?: string; roles?: readonly Role[]; scopes?: readonly Scope[] },
+    ttl: number,
+  ): Promise<string>;
 }
 
 /** `user:ID`, `worker:ID`: what stands in an event's `by`. */

@@ -15,8 +15,9 @@ import type { EventType, RunState, RunSummary } from '@millrace/protocol';
  *   goes on when there is) or `storage_unavailable`.
  * - What is read of a log is the stored text, byte for byte, never parsed and written again. An event's full
  *   text is `{"seq":N,"at":T,` + the tail that was given.
- * - Queue, lease, due, slot, producer and run rows change only within a part, in the event's own transaction
- *   (renewal of leases is the one exception: it changes no fact of the log).
+ * - Queue, lease, due, slot, producer and run rows change only within a part, in the event's own transaction.
+ *   (Two exceptions, which change no fact of a log: leases are renewed, and due rows that nobody can receive
+ *   are dropped.) Within a part what goes, goes before what comes: `dequeueAll` and `enqueue` replace the rows.
  * - `tenant` leads every key. A run of another tenant is a run that does not exist.
  * - A batch may hold at most one part per run. At most one batch per run is in flight (the engine's duty).
  */
@@ -26,23 +27,36 @@ export interface Store {
   /** The present epoch: sorts, made with the database, renewed when history may have been lost. */
   readonly epoch: string;
 
+  /** Errors: `storage_full`, `storage_unavailable`; both mean that nothing of the batch was written. */
   commit(batch: Batch): Promise<CommitResult>;
 
-  /** Batches that the server `server` committed after its `n`-th, oldest first. For repair of lost hints. */
+  /**
+   * Batches that the server `server` committed after its `n`-th, oldest first. For repair of lost hints. At
+   * least the newest {@link COMMITS_KEPT} batches of a server are kept, and answered again when they are repeated.
+   */
   commitsAfter(server: string, n: number, limit: number): Promise<CommitRow[]>;
 
   runRow(key: RunKey): Promise<RunRow | undefined>;
-  /** Newest first (by creation). `total` counts all that match. */
+  /** Newest first (by creation). `total` counts all that match, whatever `before` and `limit` say. */
   runRows(query: RunRowQuery): Promise<{ rows: RunRow[]; total: number }>;
 
-  /** Events after `after`, as many as fit (at least one where there is one). undefined = no such run. */
+  /**
+   * Events after `after`, as many as fit (at least one where there is one). Where there is none the page is empty:
+   * `seq` = after + 1, `through` = after. undefined = no such run.
+   */
   readLog(key: RunKey, after: number, limit: PageLimit): Promise<LogPage | undefined>;
-  /** The control events after `after`, as many as fit. `through` of the answer is the head when all were read. */
+  /**
+   * The control events after `after`, as many as fit. `through` is the last one's seq where more follow, and the
+   * head (never less than `after`) when all were read. undefined = no such run.
+   */
   readControl(key: RunKey, after: number, limit: PageLimit): Promise<LogPage | undefined>;
 
-  /** The newest snapshot of this kind that was made by fold `fold`; at most `maxSeq` old. */
+  /** The run's snapshot of this kind, if fold `fold` made it. */
   readSnapshot(key: RunKey, kind: SnapshotKind, fold: number): Promise<Snapshot | undefined>;
-  /** Replaces the run's snapshot of this kind where the new one is newer. */
+  /**
+   * Replaces the run's snapshot of this kind where the new one has a greater seq or another fold. Of a run that
+   * does not exist nothing is kept.
+   */
   writeSnapshot(key: RunKey, kind: SnapshotKind, snapshot: Snapshot): Promise<void>;
 
   /** A producer's last accepted append, or undefined. */
@@ -52,17 +66,25 @@ export interface Store {
 
   /** Queue rows that may be claimed at `now` for these tasks: priority first, then the order of queueing. */
   claimable(request: ClaimRequest): Promise<QueueRow[]>;
-  /** When the next delayed queue row becomes claimable, in ms since the epoch. */
+  /** When the next queue row that is delayed beyond `now` becomes claimable, in ms since the epoch; of all tenants. */
   nextClaimable(now: number): Promise<number | undefined>;
 
   /** Moves the end of leases that still exist and belong to `worker`; answers which did (by place). */
   renewLeases(worker: string, leases: readonly LeaseKey[], expires: number): Promise<boolean[]>;
+  /** Leases that match all of these (`expiredAt`: expires ≤ it), of all tenants, those that end first first. */
   leases(query: { expiredAt?: number; boot?: string; worker?: string; limit: number }): Promise<LeaseRow[]>;
 
-  /** Due rows with at ≤ `now`, earliest first. */
+  /** Due rows with at ≤ `now`, of all tenants, earliest first, equal ones in the order of writing. */
   due(now: number, limit: number): Promise<DueRow[]>;
+  /** When the earliest due row is due, in ms since the epoch. */
   nextDue(): Promise<number | undefined>;
+  /** Removes due rows that no part can remove: their run has ended or does not exist. */
+  dropDue(rows: readonly (RunKey & { key: string })[]): Promise<void>;
 
+  /** How many slots of a concurrency key are taken. */
+  slotsUsed(tenant: string, queue: string, key: string): Promise<number>;
+
+  /** Stores a definition under its name and hash and makes it the name's newest, also where it is stored already. */
   putDefinition(tenant: string, definition: StoredDefinition): Promise<void>;
   /** The newest definition of a name, or the one with this hash. */
   definition(tenant: string, name: string, hash?: string): Promise<StoredDefinition | undefined>;
@@ -89,8 +111,9 @@ export interface RunKey {
 }
 
 export interface PageLimit {
+  /** at least 1 */
   events: number;
-  /** of text; one event is always given, however large */
+  /** of the text, commas included; one event is always given, however large */
   bytes: number;
 }
 
@@ -126,6 +149,9 @@ export interface Batch {
   parts: Part[];
 }
 
+/** How many of its newest batches a server can rely on finding again. */
+export const COMMITS_KEPT = 10_000;
+
 /** What a batch does to one run. */
 export interface Part extends RunKey {
   /** 'new' = the run must not exist yet */
@@ -135,20 +161,23 @@ export interface Part extends RunKey {
   row?: RunRowChange;
   producers?: ProducerChange[];
   unique?: { scope: string; key: string; hash: string };
+  /** of this run; a node has one queue row, and a new one gets a new place in the order */
   enqueue?: QueueRow[];
   /** nodes whose queue rows go */
   dequeue?: string[];
   /** all queue rows of the run go */
   dequeueAll?: boolean;
+  /** of this run; a node has one lease row, and a new one replaces it */
   lease?: LeaseRow[];
   /** nodes whose lease rows go */
   release?: string[];
   /** this part is written only if each of these leases is still there and expired at `at` (attempt.lost) */
   expired?: { node: string; attempt: number; at: number }[];
+  /** told to this run or to another one of the tenant, which need not exist yet */
   due?: DueRow[];
-  /** keys of due rows that go */
+  /** keys of due rows of this run that go */
   undue?: string[];
-  /** all due rows of the run go */
+  /** all due rows that would be told to this run go */
   undueAll?: boolean;
   slots?: SlotChange[];
 }
@@ -163,8 +192,9 @@ export interface PartEvent {
 export interface RunRowChange {
   status: RunState;
   ended: boolean;
-  /** stored as JSON; its `seq` is filled from the row's head when read */
+  /** stored as JSON; its `seq` is filled from the row's head when read. Owner, workflow and tags stay the first row's */
   summary: RunSummary;
+  /** the queue that lists show the run in; the first row's stays */
   queue?: string;
 }
 
@@ -184,9 +214,9 @@ export interface RunRowQuery {
   workflow?: string;
   tag?: string;
   queue?: string;
-  /** public statuses */
+  /** any of these public statuses */
   status?: string[];
-  /** runs created before this one, for paging */
+  /** runs created before this one, for paging; before an unknown run there is none */
   before?: string;
   limit: number;
 }
@@ -221,7 +251,9 @@ export interface QueueRow extends RunKey {
 
 export interface ClaimRequest {
   tenant: string;
+  /** a row without a version fits any task of its name, a row with one only a task of the same version */
   tasks: readonly { name: string; version?: string }[];
+  /** without it every queue */
   queues?: readonly string[];
   now: number;
   limit: number;
@@ -242,7 +274,7 @@ export interface LeaseRow extends LeaseKey {
 
 /** Something that has to be told to a run in the future, or to another run. Delivered by the scheduler. */
 export interface DueRow extends RunKey {
-  /** unique in the run; putting the same key again replaces it */
+  /** unique in the run that is told; putting the same key again replaces it */
   key: string;
   at: number;
   /** an engine command, as JSON */
@@ -256,14 +288,15 @@ export interface SlotChange {
 }
 
 export type PartResult =
-  | { ok: true; /** seq of the first event */ first: number; /** ms, of every event of the part */ at: number }
+  | { ok: true /** seq of the first event */; first: number /** ms, of every event of the part */; at: number }
   | { ok: false; reason: PartRefusal };
 
 /**
- * `conflict`: ctl has moved; decide again. `ended`: the run has ended. `missing`/`exists`: no such run / there is
- * one. `producer`, `lease`, `unique`: that row is not what the decision saw.
+ * Why a part dropped out; where several hold, the first of this order.
+ * `missing`/`exists`: no such run / there is one. `ended`: the run has ended. `conflict`: ctl has moved; decide again.
+ * `lease`, `producer`, `unique`: that row is not what the decision saw.
  */
-export type PartRefusal = 'conflict' | 'ended' | 'missing' | 'exists' | 'producer' | 'lease' | 'unique';
+export type PartRefusal = 'missing' | 'exists' | 'ended' | 'conflict' | 'lease' | 'producer' | 'unique';
 
 export interface CommitResult {
   /** in the order of the batch's parts */

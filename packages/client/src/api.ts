@@ -1,0 +1,155 @@
+import { type CreateRun, IDEMPOTENCY_HEADER, type WorkflowDefinition } from '@millrace/protocol/command';
+import type { EventPage, ListQuery, RunCommand } from '@millrace/protocol/frame';
+import type { Json } from '@millrace/protocol/json';
+import type { ControlView, NodeView, RunSummary, WaitView } from '@millrace/protocol/view';
+import { type HttpRequest, listParameters, send } from './http.ts';
+import { errorOfResponse } from './problem.ts';
+import type { TokenSource } from './token.ts';
+import type { Platform } from './transport.ts';
+
+/** What a command was answered with; `seq` = the event that it wrote. */
+export interface CommandAnswer {
+  seq: number | undefined;
+  result?: Json;
+}
+
+export interface EventPageQuery {
+  /** a cursor, or a bare seq of the present epoch; default: from the first event */
+  after?: string;
+  /** events; default 500, at most 10,000 */
+  limit?: number;
+}
+
+export interface Health {
+  status: 'ok' | 'stopping';
+  version: string;
+  wire: number;
+  epoch: string;
+  server: string;
+  /** ms since the epoch */
+  now: number;
+}
+
+/** A run's summary with what its control view holds; `nodes` are the nodes themselves, `waits` the open ones. */
+export type RunDetail = Omit<RunSummary, 'nodes'> &
+  Pick<ControlView, 'version' | 'lineage' | 'input' | 'output' | 'reason' | 'graph' | 'usage'> & {
+    nodeCounts: RunSummary['nodes'];
+    nodes: NodeView[];
+    waits: WaitView[];
+  };
+
+export interface ApiOptions {
+  url: string;
+  tokens: TokenSource;
+  platform: Platform;
+  /** makes the key of a request that must not happen twice */
+  newKey(): string;
+}
+
+/**
+ * The server's HTTP interface. Every call rejects with a MillraceError: the server's own, or `unreachable`.
+ * Calls that change something carry an idempotency key; give your own to make a repeat of yours safe as well.
+ */
+export class Api {
+  readonly #options: ApiOptions;
+
+  constructor(options: ApiOptions) {
+    this.#options = options;
+  }
+
+  /** Starts a run. Errors: workflow_not_found, input_invalid, graph_*, idempotency_conflict, payload_too_large. */
+  start(run: CreateRun, options: { key?: string } = {}): Promise<{ id: string; seq: number; repeated: boolean }> {
+    return this.#json({ method: 'POST', path: '/api/runs', body: run, headers: this.#idempotent(options.key) });
+  }
+
+  /** One run. Errors: run_not_found, run_deleted, forbidden. */
+  get(run: string): Promise<RunDetail> {
+    return this.#json({ path: `/api/runs/${encodeURIComponent(run)}` });
+  }
+
+  /** The runs that match, newest first. */
+  async runs(query: ListQuery = {}): Promise<{ rows: RunSummary[]; total: number }> {
+    const { runs, total } = await this.#json<{ runs: RunSummary[]; total: number }>({
+      path: '/api/runs',
+      query: listParameters({ ...query }),
+    });
+    return { rows: runs, total };
+  }
+
+  /** A page of a run's log. Errors: run_not_found, invalid_cursor. */
+  events(run: string, query: EventPageQuery = {}): Promise<EventPage> {
+    return this.#json({ path: `/api/runs/${encodeURIComponent(run)}/events`, query: { ...query } });
+  }
+
+  /** Decides an approval. Errors: run_not_found, wait_not_found, already_answered, run_ended, forbidden. */
+  approve(run: string, approvalId: string, decision: string, comment?: string, key?: string): Promise<CommandAnswer> {
+    return this.command(run, { type: 'approve', approvalId, decision, ...(comment !== undefined && { comment }) }, key);
+  }
+
+  /** Asks something of a run. Errors: run_not_found, invalid_transition, run_ended, forbidden. */
+  command(run: string, command: RunCommand, key?: string): Promise<CommandAnswer> {
+    return this.#json({ method: 'POST', ...commandRequest(run, command), headers: this.#idempotent(key) });
+  }
+
+  /** The registered workflows, by name. */
+  async workflows(): Promise<(WorkflowDefinition & { hash: string })[]> {
+    const { workflows } = await this.#json<{ workflows: (WorkflowDefinition & { hash: string })[] }>({
+      path: '/api/workflows',
+    });
+    return workflows;
+  }
+
+  /** Whether the server lives, and which one it is. Needs no token. */
+  health(): Promise<Health> {
+    return this.#json({ path: '/api/health' }, false);
+  }
+
+  /** The whole address of a file, from the path in its event. It holds no token: fetch it with {@link file}. */
+  fileUrl(path: string): string {
+    return new URL(path, `${this.#options.url}/`).href;
+  }
+
+  /** A file's bytes, from the path in its event. Errors: file_not_found. */
+  async file(path: string): Promise<Blob> {
+    const response = await this.#send({ path: new URL(path, 'http://path').pathname });
+    return response.blob();
+  }
+
+  #idempotent(key: string | undefined): Record<string, string> {
+    return { [IDEMPOTENCY_HEADER]: key ?? this.#options.newKey() };
+  }
+
+  async #json<T>(request: HttpRequest, withToken = true): Promise<T> {
+    const response = await this.#send(request, withToken);
+    return (await response.json()) as T;
+  }
+
+  async #send(request: HttpRequest, withToken = true): Promise<Response> {
+    const { platform, url, tokens } = this.#options;
+    const first = await send(platform, url, withToken ? await tokens.get() : undefined, request);
+    if (first.ok) return first;
+    if (first.status !== 401 || !withToken || !tokens.canRefresh) throw await errorOfResponse(first);
+    await first.body?.cancel();
+    const second = await send(platform, url, await tokens.refresh(), request);
+    if (!second.ok) throw await errorOfResponse(second);
+    return second;
+  }
+}
+
+/** The path and body that a command has over HTTP. */
+export function commandRequest(run: string, command: RunCommand): { path: string; body: unknown } {
+  const path = `/api/runs/${encodeURIComponent(run)}`;
+  switch (command.type) {
+    case 'approve': {
+      const { approvalId, decision, comment } = command;
+      return {
+        path: `${path}/approvals/${encodeURIComponent(approvalId)}`,
+        body: { decision, ...(comment !== undefined && { comment }) },
+      };
+    }
+    case 'provide':
+      return { path: `${path}/inputs/${encodeURIComponent(command.inputId)}`, body: { value: command.value } };
+    default:
+      return { path: `${path}/${command.type}`, body: command.reason === undefined ? {} : { reason: command.reason } };
+  }
+}

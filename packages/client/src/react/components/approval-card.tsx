@@ -1,0 +1,114 @@
+import type { WaitView } from '@millrace/protocol/view';
+import { type ReactNode, useId, useRef, useState } from 'react';
+import { Details } from './details.tsx';
+
+export interface ApprovalCardProps {
+  /** a wait of kind `approval` */
+  wait: WaitView;
+  /** Sends the decision (`approved`, `rejected` or one of the options). What it rejects with is shown. */
+  onDecide(decision: string, comment?: string): Promise<unknown>;
+  /** time of day as text, for when it was asked and answered */
+  timeText(at: number): string;
+}
+
+/** A question to a person: what is asked, a comment, and the buttons. An answered one says who decided what. */
+export function ApprovalCard({ wait, onDecide, timeText }: ApprovalCardProps): ReactNode {
+  const title = useId();
+  const approval = wait.approval;
+  if (!approval) return null;
+  const isOpen = wait.status === 'open';
+  return (
+    <section className={isOpen ? 'mr-approval' : 'mr-approval mr-approval-ended'} aria-labelledby={title}>
+      <div>
+        <h3 className="mr-approval-title" id={title}>
+          {approval.title}
+        </h3>
+        <p className="mr-quiet">{isOpen ? asked(wait, timeText) : answered(wait, timeText)}</p>
+      </div>
+      {approval.details !== undefined && <Details value={approval.details} />}
+      {isOpen && <Decide key={wait.timeoutAt} options={approval.options ?? []} onDecide={onDecide} />}
+      {!isOpen && approval.comment && <p>“{approval.comment}”</p>}
+    </section>
+  );
+}
+
+function asked(wait: WaitView, timeText: ApprovalCardProps['timeText']): string {
+  const until = wait.timeoutAt === undefined ? '' : `, answer by ${timeText(wait.timeoutAt)}`;
+  return `Waiting for a decision since ${timeText(wait.requestedAt)}${until}`;
+}
+
+function answered(wait: WaitView, timeText: ApprovalCardProps['timeText']): string {
+  if (wait.status === 'cancelled') return 'The run ended before anybody decided.';
+  const decision = (wait.approval?.decision ?? 'answered').replace('_', ' ');
+  const by = wait.by === undefined ? '' : ` by ${wait.by.replace(/^user:/, '')}`;
+  const at = wait.endedAt === undefined ? '' : `, ${timeText(wait.endedAt)}`;
+  return `${decision.charAt(0).toUpperCase()}${decision.slice(1)}${by}${at}`;
+}
+
+type Sending = { state: 'idle' | 'sending' | 'sent' } | { state: 'refused'; message: string };
+
+function Decide({ options, onDecide }: { options: string[]; onDecide: ApprovalCardProps['onDecide'] }): ReactNode {
+  const [comment, setComment] = useState('');
+  const [sending, setSending] = useState<Sending>({ state: 'idle' });
+  const isBusy = useRef(false);
+  const decide = async (decision: string): Promise<void> => {
+    if (isBusy.current) return;
+    isBusy.current = true;
+    setSending({ state: 'sending' });
+    try {
+      await onDecide(decision, comment.trim() === '' ? undefined : comment.trim());
+      setSending({ state: 'sent' });
+    } catch (error) {
+      isBusy.current = false;
+      setSending({ state: 'refused', message: error instanceof Error ? error.message : String(error) });
+    }
+  };
+  const isOff = sending.state === 'sending' || sending.state === 'sent';
+  const button = (decision: string, label: string, look: string): ReactNode => (
+    <button
+      key={decision}
+      type="button"
+      className={`mr-button ${look}`}
+      disabled={isOff}
+      onClick={() => {
+        decide(decision).catch(() => {});
+      }}
+    >
+      {label}
+    </button>
+  );
+  return (
+    <>
+      <label className="mr-label">
+        Comment (optional)
+        <textarea
+          className="mr-input"
+          rows={2}
+          maxLength={4_000}
+          value={comment}
+          disabled={isOff}
+          onChange={(event) => setComment(event.target.value)}
+        />
+      </label>
+      <div className="mr-approval-buttons">
+        {button('approved', 'Approve', 'mr-button-main')}
+        {options
+          .filter((option) => option !== 'approved' && option !== 'rejected')
+          .map((option) => button(option, option, ''))}
+        {button('rejected', 'Reject', 'mr-button-bad')}
+      </div>
+      <p role="status" className="mr-quiet" hidden={!isOff}>
+        {sending.state === 'sending'
+          ? 'Sending your decision…'
+          : sending.state === 'sent'
+            ? 'Sent. The run goes on with it.'
+            : ''}
+      </p>
+      {sending.state === 'refused' && (
+        <p role="alert" className="mr-error">
+          The decision was not taken: {sending.message}
+        </p>
+      )}
+    </>
+  );
+}

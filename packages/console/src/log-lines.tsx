@@ -1,0 +1,102 @@
+import type { LogLevel } from '@millrace/protocol/event';
+import type { LogLine } from '@millrace/protocol/view';
+import { useVirtualizer } from '@tanstack/react-virtual';
+import { memo, type ReactNode, useEffect, useRef, useState } from 'react';
+import { LogRow } from './log-row.tsx';
+
+export interface LogLinesProps {
+  /** oldest first; the newest of `total` */
+  lines: readonly LogLine[];
+  total: number;
+  showSuperseded: boolean;
+}
+
+const weight: Record<LogLevel, number> = { debug: 0, info: 1, warning: 2, error: 3 };
+/** px from the end within which the reader still counts as being at the end */
+const NEAR = 24;
+/** What scrolls must be reachable by keyboard. */
+const scrolling = { tabIndex: 0 };
+
+/** A run's log lines: only those on screen are in the page; it follows the newest until the reader scrolls away. */
+export const LogLines = memo(function LogLines({ lines, total, showSuperseded }: LogLinesProps): ReactNode {
+  const [least, setLeast] = useState<LogLevel>('debug');
+  const [follows, setFollows] = useState(true);
+  const box = useRef<HTMLDivElement>(null);
+  const shown = lines.filter((line) => weight[line.level] >= weight[least] && (showSuperseded || !line.superseded));
+  const rows = useVirtualizer({
+    count: shown.length,
+    getScrollElement: () => box.current,
+    estimateSize: () => 22,
+    getItemKey: (index) => shown[index]?.seq ?? index,
+    overscan: 12,
+    anchorTo: 'end',
+    initialRect: { width: 600, height: 320 },
+  });
+  const last = shown.at(-1)?.seq;
+  useEffect(() => {
+    if (follows && last !== undefined) rows.scrollToEnd();
+  }, [follows, last, rows]);
+  const onScroll = (): void => {
+    const at = box.current;
+    if (at) setFollows(at.scrollHeight - at.scrollTop - at.clientHeight < NEAR);
+  };
+  const cut = total - lines.length;
+  return (
+    <div className="grid gap-3">
+      <div className="flex flex-wrap items-center gap-x-4 gap-y-2">
+        <label className="flex items-center gap-2">
+          Level
+          <select
+            className="mr-input w-auto"
+            value={least}
+            onChange={(event) => setLeast(event.target.value as LogLevel)}
+          >
+            <option value="debug">All</option>
+            <option value="info">Info and above</option>
+            <option value="warning">Warnings and errors</option>
+            <option value="error">Errors</option>
+          </select>
+        </label>
+        <label className="flex items-center gap-2">
+          <input type="checkbox" checked={follows} onChange={(event) => setFollows(event.target.checked)} />
+          Follow
+        </label>
+        <span className="ml-auto text-muted">
+          {shown.length.toLocaleString('en')} lines{cut > 0 && `, ${cut.toLocaleString('en')} earlier ones not shown`}
+        </span>
+      </div>
+      {shown.length === 0 ? (
+        <p className="text-muted">{total === 0 ? 'No log lines yet.' : 'No line of this level.'}</p>
+      ) : (
+        <div
+          ref={box}
+          className="max-h-96 overflow-auto rounded-md border border-line bg-bg"
+          role="log"
+          aria-live="off"
+          aria-label="Log lines"
+          {...scrolling}
+          onScroll={onScroll}
+        >
+          <div className="relative" style={{ height: rows.getTotalSize() }}>
+            {rows.getVirtualItems().map(({ index, key, start }) => {
+              const line = shown[index];
+              return (
+                line && (
+                  <div
+                    key={key}
+                    ref={rows.measureElement}
+                    data-index={index}
+                    className="absolute inset-x-0 top-0"
+                    style={{ transform: `translateY(${start}px)` }}
+                  >
+                    <LogRow line={line} />
+                  </div>
+                )
+              );
+            })}
+          </div>
+        </div>
+      )}
+    </div>
+  );
+});

@@ -1,0 +1,35 @@
+import { createRootRoute, createRoute, createRouter } from '@tanstack/react-router';
+import { NotFound } from './not-found.tsx';
+import { RunPage } from './run-page.tsx';
+import { RunsPage } from './runs-page.tsx';
+import { runsSearch } from './runs-search.ts';
+import { Shell } from './shell.tsx';
+import { StartPage } from './start-page.tsx';
+
+/** The pages by address. `onToken` is called with the token of somebody who signs in again. */
+export function createPages(onToken: (token: string) => void) {
+  const root = createRootRoute({ component: () => <Shell onToken={onToken} />, notFoundComponent: NotFound });
+  const runs = createRoute({ getParentRoute: () => root, path: '/', component: RunsPage, validateSearch: runsSearch });
+  const run = createRoute({
+    getParentRoute: () => root,
+    path: '/runs/$id',
+    component: function Run() {
+      const { id } = run.useParams();
+      return <RunPage key={id} id={id} />;
+    },
+  });
+  const start = createRoute({
+    getParentRoute: () => root,
+    path: '/start',
+    component: StartPage,
+    validateSearch: ({ workflow }: Record<string, unknown>): { workflow?: string } =>
+      typeof workflow === 'string' ? { workflow } : {},
+  });
+  return createRouter({ routeTree: root.addChildren([runs, run, start]) });
+}
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: ReturnType<typeof createPages>;
+  }
+}

@@ -1,0 +1,113 @@
+import type { RunSnapshot } from '@millrace/client';
+import {
+  AgentStream,
+  ApprovalCard,
+  CostMeter,
+  DocumentProgress,
+  ErrorPanel,
+  FileList,
+  StepTimeline,
+} from '@millrace/client/react';
+import type { FileView, RunView } from '@millrace/protocol/view';
+import { type ReactNode, useState } from 'react';
+import { InputOutput } from './input-output.tsx';
+import { LogLines } from './log-lines.tsx';
+import { Panel } from './panel.tsx';
+import { RunGraph } from './run-graph.tsx';
+import { RunHeader } from './run-header.tsx';
+import { summaryOf, supersededCount } from './run-summary.ts';
+import { timeText } from './time-text.ts';
+
+export interface RunBodyProps {
+  view: RunView;
+  continuity: RunSnapshot['continuity'];
+  isConnected: boolean;
+  now: number;
+  onDecide(approvalId: string, decision: string, comment?: string): Promise<unknown>;
+  /** Fetches a file's bytes; must stay the same function from one render to the next. */
+  load(file: FileView): Promise<Blob>;
+}
+
+/** A run's page, as a function of its view. What is empty is left out. */
+export function RunBody({ view, continuity, isConnected, now, onDecide, load }: RunBodyProps): ReactNode {
+  const { control, content } = view;
+  const [showSuperseded, setShowSuperseded] = useState(false);
+  const superseded = supersededCount(content);
+  const approvals = Object.values(control.waits).filter((wait) => wait.kind === 'approval');
+  const messages = Object.values(content.messages).filter((message) => showSuperseded || !message.superseded);
+  const files = content.files.filter((file) => showSuperseded || !file.superseded);
+  const { usage } = control;
+  const isUsed = usage.inputTokens + usage.outputTokens > 0 || Object.keys(usage.cost).length > 0;
+  return (
+    <div className="grid gap-5">
+      <RunHeader run={summaryOf(view)} continuity={continuity} now={now} />
+      {control.error && <ErrorPanel error={control.error} />}
+      {control.status === 'cancelled' && control.reason !== undefined && <p>Cancelled: {control.reason}</p>}
+      {approvals.map((wait) => (
+        <ApprovalCard
+          key={wait.id}
+          wait={wait}
+          timeText={timeText}
+          onDecide={(decision, comment) => onDecide(wait.id, decision, comment)}
+        />
+      ))}
+      {control.graph.length > 1 && (
+        <Panel title="Graph">
+          <RunGraph
+            graph={control.graph}
+            nodes={control.nodes}
+            counts={control.counts}
+            progresses={content.progresses}
+          />
+        </Panel>
+      )}
+      {superseded > 0 && (
+        <label className="flex items-center gap-2">
+          <input
+            type="checkbox"
+            checked={showSuperseded}
+            onChange={(event) => setShowSuperseded(event.target.checked)}
+          />
+          Show output that a newer attempt has superseded ({superseded.toLocaleString('en')})
+        </label>
+      )}
+      <div className="grid gap-5 lg:grid-cols-[minmax(0,1fr)_23rem]">
+        <div className="grid content-start gap-5">
+          {files.length > 0 && (
+            <Panel title="Files">
+              <FileList files={content.files} load={load} showSuperseded={showSuperseded} />
+            </Panel>
+          )}
+          {messages.length > 0 && (
+            <Panel title="Agent">
+              <AgentStream
+                messages={content.messages}
+                live={isConnected && control.endedAt === undefined}
+                showSuperseded={showSuperseded}
+              />
+            </Panel>
+          )}
+          <Panel title="Log">
+            <LogLines lines={content.logs.lines} total={content.logs.total} showSuperseded={showSuperseded} />
+          </Panel>
+        </div>
+        <div className="grid content-start gap-5">
+          <Panel title="Steps">
+            <StepTimeline nodes={control.nodes} progresses={content.progresses} now={now} />
+          </Panel>
+          {content.documentTotal > 0 && (
+            <Panel title="Documents">
+              <DocumentProgress documents={content.documents} total={content.documentTotal} />
+            </Panel>
+          )}
+          {isUsed && (
+            <Panel title="Usage">
+              <CostMeter usage={usage} budget={control.options.budget} />
+            </Panel>
+          )}
+          <InputOutput input={control.input} output={control.output} />
+        </div>
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,39 @@
+import { Bar, ConnectionLight } from '@millrace/client/react';
+import type { RunSummary } from '@millrace/protocol/view';
+import { Link } from '@tanstack/react-router';
+import type { ComponentProps, ReactNode } from 'react';
+
+export interface StatusBarProps {
+  connection: ComponentProps<typeof ConnectionLight>;
+  /** the runs that have not ended */
+  running: readonly RunSummary[];
+}
+
+/** At the foot of every page: the connection, what runs, how far it is, and what waits. */
+export function StatusBar({ connection, running }: StatusBarProps): ReactNode {
+  const waiting = running.filter((run) => run.detail === 'waiting');
+  const ended = running.reduce((sum, run) => sum + run.nodes.ended, 0);
+  const total = running.reduce((sum, run) => sum + run.nodes.total, 0);
+  return (
+    <footer className="sticky bottom-0 z-10 flex min-h-9 flex-wrap items-center gap-x-5 gap-y-1 border-t border-line bg-surface px-4 py-1.5 text-[0.9rem]">
+      <ConnectionLight {...connection} />
+      <span className="text-muted">
+        {running.length === 0 ? 'Nothing is running' : `${running.length} running, ${ended} of ${total} nodes`}
+      </span>
+      {total > 0 && (
+        <span className="w-28 max-sm:hidden">
+          <Bar label="Nodes ended of all running runs" percent={(100 * ended) / total} />
+        </span>
+      )}
+      {waiting[0] && (
+        <Link
+          to="/runs/$id"
+          params={{ id: waiting[0].id }}
+          className="ml-auto font-medium text-warn underline underline-offset-2"
+        >
+          {waiting.length === 1 ? '1 run is waiting' : `${waiting.length} runs are waiting`}
+        </Link>
+      )}
+    </footer>
+  );
+}

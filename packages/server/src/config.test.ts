@@ -1,0 +1,51 @@
+import { MillraceError } from '@millrace/protocol';
+import { expect, test } from 'vitest';
+import { readConfig } from './config.ts';
+
+test('[CLI-1] without settings the server is on 127.0.0.1:4600 with SQLite in .millrace', () => {
+  expect(readConfig({})).toMatchObject({
+    port: 4600,
+    host: '127.0.0.1',
+    data: '.millrace',
+    store: 'sqlite',
+    timings: { lease: 6_000, renew: 2_000, grace: 10_000 },
+    bodyLimit: 1024 * 1024,
+  });
+});
+
+test('[CLI-1] environment variables and overrides replace the defaults', () => {
+  const env = {
+    PORT: '5000',
+    MILLRACE_PORTS: '3000, 3001',
+    MILLRACE_ORIGINS: 'https://a.example/,http://b.example:81',
+    MILLRACE_HOSTS: 'Millrace.Example',
+    JWT_SECRET: 'a secret that is long enough',
+    MILLRACE_HOST: '0.0.0.0',
+  };
+  expect(readConfig(env, { data: '/elsewhere' })).toMatchObject({
+    port: 5000,
+    ports: [3000, 3001],
+    origins: ['https://a.example', 'http://b.example:81'],
+    hosts: ['millrace.example'],
+    secret: 'a secret that is long enough',
+    data: '/elsewhere',
+  });
+  expect(readConfig({ ...env, MILLRACE_JWT_SECRET: 'the one with our own name' }).secret).toBe(
+    'the one with our own name',
+  );
+});
+
+test.each<[Record<string, string>, string, string]>([
+  [{ PORT: 'http' }, 'PORT is "http"', 'whole number from 0 to 65535'],
+  [{ PORT: '70000' }, 'PORT is "70000"', 'whole number'],
+  [{ MILLRACE_PORTS: '3000,x' }, 'MILLRACE_PORTS is "x"', 'whole number'],
+  [{ MILLRACE_STORE: 'mysql' }, 'MILLRACE_STORE is "mysql"', 'one of sqlite, memory'],
+  [{ MILLRACE_ORIGINS: 'example.com' }, 'MILLRACE_ORIGINS is "example.com"', 'an origin like https://'],
+  [{ MILLRACE_JWT_SECRET: 'short' }, 'MILLRACE_JWT_SECRET has 5 characters', 'at least 16'],
+  [{ MILLRACE_JWKS_URL: 'keys.json' }, 'MILLRACE_JWKS_URL is "keys.json"', 'http or https'],
+  [{ MILLRACE_RENEW_MS: '5000' }, 'MILLRACE_RENEW_MS is "5000"', 'at most half of MILLRACE_LEASE_MS'],
+])('[CLI-2] %j is refused: the error names the variable and what was expected', (env, name, expected) => {
+  expect(() => readConfig(env)).toThrow(MillraceError);
+  expect(() => readConfig(env)).toThrow(name);
+  expect(() => readConfig(env)).toThrow(expected);
+});

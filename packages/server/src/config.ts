@@ -1,0 +1,134 @@
+import { MillraceError } from '@millrace/protocol/error';
+
+/** Everything that can be set from outside, read once when the server starts. */
+export interface Config {
+  /** 0 = any free one */
+  port: number;
+  /** listeners beside `port` */
+  ports: readonly number[];
+  host: string;
+  /** the data folder: database, secret, files */
+  data: string;
+  store: 'sqlite' | 'memory';
+  /** HS256 secret; without it and without `jwksUrl` the server makes its own and stays on loopback */
+  secret?: string;
+  jwksUrl?: string;
+  /** origins of browsers that may connect beside the server's own; `*` = all */
+  origins: readonly string[];
+  /** names that the Host header may hold; empty = loopback names, or any where a secret is configured */
+  hosts: readonly string[];
+  timings: Timings;
+  /** bytes of a JSON body */
+  bodyLimit: number;
+  /** requests of one address in ten seconds */
+  rateLimit: number;
+  logLevel: LogLevel;
+}
+
+/** All in ms. */
+export interface Timings {
+  /** how long an attempt's lease lasts without renewal */
+  lease: number;
+  /** how often a worker renews */
+  renew: number;
+  /** how long a told attempt may take to stop before it is fenced */
+  grace: number;
+}
+
+const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+export const DEFAULT_PORT = 4600;
+export const DEFAULT_DATA = '.millrace';
+/** An HS256 secret shorter than this, in characters, can be guessed from one token. */
+export const SECRET_LENGTH = 16;
+
+/**
+ * The configuration from environment variables, with `overrides` (a command's flags, a test's options) on top.
+ * Throws `config_invalid` naming the variable, its value and what was expected.
+ */
+export function readConfig(env: Record<string, string | undefined>, overrides: Partial<Config> = {}): Config {
+  const text = (name: string): string | undefined => env[name]?.trim() || undefined;
+  const number = (name: string, fallback: number, min: number, max: number): number => {
+    const value = text(name);
+    return value === undefined ? fallback : wholeNumber(name, value, min, max);
+  };
+  const words = (name: string): string[] => list(text(name));
+  const choice = <T extends string>(name: string, choices: readonly T[], fallback: T): T => {
+    const value = text(name);
+    if (value === undefined) return fallback;
+    const found = choices.find((one) => one === value);
+    if (found === undefined) throw invalid(name, value, `one of ${choices.join(', ')}`);
+    return found;
+  };
+
+  const secret = text('MILLRACE_JWT_SECRET') ?? text('JWT_SECRET');
+  const jwksUrl = text('MILLRACE_JWKS_URL');
+  const config: Config = {
+    port: number('PORT', DEFAULT_PORT, 0, 65_535),
+    ports: words('MILLRACE_PORTS').map((value) => wholeNumber('MILLRACE_PORTS', value, 1, 65_535)),
+    host: text('MILLRACE_HOST') ?? '127.0.0.1',
+    data: text('MILLRACE_DATA') ?? DEFAULT_DATA,
+    store: choice('MILLRACE_STORE', ['sqlite', 'memory'], 'sqlite'),
+    ...(secret === undefined ? {} : { secret }),
+    ...(jwksUrl === undefined ? {} : { jwksUrl }),
+    origins: words('MILLRACE_ORIGINS').map(originOf),
+    hosts: words('MILLRACE_HOSTS').map((host) => host.toLowerCase()),
+    timings: {
+      lease: number('MILLRACE_LEASE_MS', 6_000, 100, 3_600_000),
+      renew: number('MILLRACE_RENEW_MS', 2_000, 10, 3_600_000),
+      grace: number('MILLRACE_GRACE_MS', 10_000, 0, 3_600_000),
+    },
+    bodyLimit: number('MILLRACE_BODY_LIMIT', 1024 * 1024, 1024, 64 * 1024 * 1024),
+    rateLimit: number('MILLRACE_RATE_LIMIT', 10_000, 1, 10_000_000),
+    logLevel: choice('MILLRACE_LOG', logLevels, 'warn'),
+    ...overrides,
+  };
+  check(config);
+  return config;
+}
+
+function check(config: Config): void {
+  const { secret, jwksUrl, timings } = config;
+  if (secret !== undefined && secret.length < SECRET_LENGTH) {
+    throw new MillraceError('config_invalid', {
+      detail: `MILLRACE_JWT_SECRET has ${secret.length} characters. Expected at least ${SECRET_LENGTH}.`,
+    });
+  }
+  if (jwksUrl !== undefined && !/^https?:\/\/./.test(jwksUrl)) {
+    throw invalid('MILLRACE_JWKS_URL', jwksUrl, 'an http or https address of a JSON Web Key Set');
+  }
+  if (timings.renew * 2 > timings.lease) {
+    throw invalid('MILLRACE_RENEW_MS', String(timings.renew), `at most half of MILLRACE_LEASE_MS (${timings.lease})`);
+  }
+}
+
+/** Numbers and names of a list that commas separate. */
+export function list(text: string | undefined): string[] {
+  return (text ?? '')
+    .split(',')
+    .map((word) => word.trim())
+    .filter((word) => word !== '');
+}
+
+/** Reads a whole number from `min` to `max`, or throws `config_invalid` naming the setting. */
+export function wholeNumber(name: string, value: string, min: number, max: number): number {
+  const number = /^\d{1,15}$/.test(value) ? Number(value) : Number.NaN;
+  if (!(number >= min && number <= max)) throw invalid(name, value, `a whole number from ${min} to ${max}`);
+  return number;
+}
+
+function originOf(value: string): string {
+  if (value === '*') return value;
+  const url = URL.parse(value);
+  if (!url || url.origin === 'null')
+    throw invalid('MILLRACE_ORIGINS', value, 'an origin like https://app.example.com, or *');
+  return url.origin;
+}
+
+function invalid(name: string, value: string, expected: string): MillraceError {
+  return new MillraceError('config_invalid', {
+    detail: `${name} is "${value}". Expected ${expected}.`,
+    facts: { name },
+  });
+}

@@ -1,0 +1,327 @@
+import { createHash } from 'node:crypto';
+import {
+  type Append,
+  type AppendAnswer,
+  type Assignment,
+  type Clock,
+  type ControlView,
+  type CreateRun,
+  isTerminal,
+  type Json,
+  type LeaseRef,
+  type LeaseState,
+  MillraceError,
+  type NewEvent,
+  type RunCommand,
+  type WorkerRegistration,
+  type WorkflowDefinition,
+} from '@millrace/protocol';
+import { checkEvent } from '@millrace/protocol/catalogue';
+import { type Bus, topics } from '../bus/bus.ts';
+import type { Files } from '../files/files.ts';
+import type { Metrics } from '../metrics/metrics.ts';
+import type { DueRow, LeaseRow, RunKey, Store } from '../store/store.ts';
+import type { DueCommand, Prepared } from './command.ts';
+import { CommitLoop, type Committed } from './commit-loop.ts';
+import { Dispatcher } from './dispatcher.ts';
+import { Evaluator } from './evaluator.ts';
+import { Expressions } from './expressions.ts';
+import type { Caller, Engine, WorkerInfo } from './face.ts';
+import { prepare } from './prepare.ts';
+import { Residents } from './resident.ts';
+import { defaultTimings, type Timings } from './timings.ts';
+import { Workers } from './workers.ts';
+import { Workflows } from './workflows.ts';
+
+export interface EngineOptions {
+  store: Store;
+  bus: Bus;
+  files: Files;
+  clock: Clock;
+  metrics: Metrics;
+  /** this server's boot; new at every start */
+  server: string;
+  /** makes a run's id; sorts by time (uuidv7) */
+  newId: () => string;
+  timings?: Partial<Timings>;
+  /** limits of one expression: ms and MB */
+  expressions?: { timeout?: number; memory?: number };
+}
+
+export function createEngine(options: EngineOptions): Engine {
+  return new RunEngine(options);
+}
+
+class RunEngine implements Engine {
+  readonly #options: EngineOptions;
+  readonly #timings: Timings;
+  readonly #residents: Residents;
+  readonly #loop: CommitLoop;
+  readonly #dispatcher: Dispatcher;
+  readonly #expressions: Expressions;
+  readonly #evaluator: Evaluator;
+  readonly #workers = new Workers();
+  readonly #workflows: Workflows;
+  readonly #evaluating = new Map<string, Promise<void>>();
+  readonly #subscriptions = new Map<string, () => void>();
+  #onDue: (at: number) => void = () => undefined;
+
+  constructor(options: EngineOptions) {
+    this.#options = options;
+    const { store, bus, clock, metrics, server, files } = options;
+    this.#timings = { ...defaultTimings, ...options.timings };
+    this.#residents = new Residents(store);
+    this.#loop = new CommitLoop({
+      store,
+      bus,
+      clock,
+      metrics,
+      residents: this.#residents,
+      server,
+      timings: this.#timings,
+      onCommitted: (committed) => this.#committed(committed),
+    });
+    this.#dispatcher = new Dispatcher({
+      store,
+      loop: this.#loop,
+      residents: this.#residents,
+      files,
+      clock,
+      timings: this.#timings,
+    });
+    this.#expressions = new Expressions({ clock, ...options.expressions });
+    this.#evaluator = new Evaluator(this.#expressions, files);
+    this.#workflows = new Workflows(store, this.#expressions, clock);
+  }
+
+  async create(
+    caller: Caller,
+    request: CreateRun,
+    idempotencyKey?: string,
+  ): Promise<{ id: string; seq: number; repeated: boolean }> {
+    const { tenant, by } = caller;
+    const hash = createHash('sha256').update(JSON.stringify(request)).digest('hex').slice(0, 32);
+    const scope = `create/${by}`;
+    const before = await this.#created(tenant, scope, idempotencyKey, hash);
+    if (before) return before;
+    const { nodes, version } = await this.#workflows.resolve(tenant, request);
+    const owner = by.startsWith('user:') ? by.slice('user:'.length) : undefined;
+    const event: NewEvent = {
+      type: 'run.created',
+      by,
+      data: {
+        workflow: request.workflow,
+        nodes,
+        input: request.input ?? null,
+        ...(version === undefined ? {} : { version }),
+        ...(request.options ? { options: request.options } : {}),
+        ...(owner === undefined ? {} : { owner }),
+        ...(request.tags?.length ? { tags: request.tags } : {}),
+        ...(request.lineage ? { lineage: request.lineage } : {}),
+        ...(request.external ? { external: true } : {}),
+      },
+    };
+    const created = await this.#prepare(tenant, event);
+    const id = this.#options.newId();
+    const unique = idempotencyKey === undefined ? undefined : { scope, key: idempotencyKey, hash };
+    try {
+      const { seq } = await this.#loop.submit({ tenant, run: id }, { type: 'create', created }, unique);
+      return { id, seq, repeated: false };
+    } catch (error) {
+      const taken = error instanceof MillraceError && error.facts?.taken === true;
+      const first = taken ? await this.#created(tenant, scope, idempotencyKey, hash) : undefined;
+      if (first) return first;
+      throw error;
+    }
+  }
+
+  async #created(tenant: string, scope: string, key: string | undefined, hash: string) {
+    if (key === undefined) return undefined;
+    const known = await this.#options.store.unique(tenant, scope, key);
+    if (!known) return undefined;
+    if (known.hash !== hash)
+      throw new MillraceError('idempotency_conflict', { detail: `The key "${key}" was used with another body.` });
+    return { id: known.run, seq: 1, repeated: true };
+  }
+
+  async append(caller: Caller, run: string, append: Append): Promise<AppendAnswer> {
+    const events = await this.#check(caller, append.events);
+    const key = { tenant: caller.tenant, run };
+    const { producer } = append;
+    const answer = await this.#loop.submit(key, { type: 'append', events, ...(producer ? { producer } : {}) });
+    return { seq: answer.seq, ...(answer.repeated ? { repeated: true } : {}) };
+  }
+
+  async command(caller: Caller, run: string, command: RunCommand): Promise<{ seq: number; result?: Json }> {
+    const { seq, result } = await this.#loop.submit(
+      { tenant: caller.tenant, run },
+      { type: 'user', by: caller.by, command },
+    );
+    return { seq, ...(result === undefined ? {} : { result: result as Json }) };
+  }
+
+  async register(
+    caller: Caller,
+    worker: WorkerRegistration,
+    place: { boot: string },
+  ): Promise<{ leaseMs: number; renewMs: number }> {
+    for (const definition of worker.workflows) await this.#workflows.put(caller.tenant, definition);
+    this.#workers.put(caller.tenant, worker, place.boot, this.#options.clock.now());
+    this.#hearWork(caller.tenant);
+    return { leaseMs: this.#timings.lease, renewMs: this.#timings.renew };
+  }
+
+  #hearWork(tenant: string): void {
+    if (this.#subscriptions.has(tenant)) return;
+    this.#subscriptions.set(
+      tenant,
+      this.#options.bus.subscribe(topics.work(tenant), () => this.#dispatcher.wake(tenant)),
+    );
+  }
+
+  async claim(
+    caller: Caller,
+    request: { worker: string; limit: number; wait: number },
+    signal?: AbortSignal,
+  ): Promise<Assignment[]> {
+    const worker = this.#workers.seen(caller.tenant, request.worker, this.#options.clock.now());
+    return this.#dispatcher.claim(caller.tenant, worker, worker.boot, request, signal);
+  }
+
+  async appendAttempt(caller: Caller, lease: LeaseRef, sequence: number, events: NewEvent[]): Promise<AppendAnswer> {
+    const where = events.map((event) => ({ ...event, node: lease.node, attempt: lease.attempt }) as NewEvent);
+    const prepared = await this.#check(caller, where);
+    const key = { tenant: caller.tenant, run: lease.run };
+    const answer = await this.#loop.submit(key, { type: 'attempt', lease, sequence, events: prepared });
+    return { seq: answer.seq, ...(answer.repeated ? { repeated: true } : {}) };
+  }
+
+  async renew(caller: Caller, worker: string, leases: readonly LeaseRef[]): Promise<LeaseState[]> {
+    const { store, clock } = this.#options;
+    this.#workers.seen(caller.tenant, worker, clock.now(), leases.length);
+    const keys = leases.map(({ run, node, attempt }) => ({ tenant: caller.tenant, run, node, attempt }));
+    const held = await store.renewLeases(worker, keys, clock.now() + this.#timings.lease);
+    return Promise.all(
+      leases.map(async (lease, index): Promise<LeaseState> => {
+        if (!held[index]) return { ...lease, state: 'lost' };
+        const { control } = await this.#residents.load({ tenant: caller.tenant, run: lease.run });
+        if (control.status === 'stopping')
+          return { ...lease, state: 'cancel', ...(control.stop ? { reason: control.stop.outcome } : {}) };
+        return { ...lease, state: control.status === 'paused' ? 'pause' : 'held' };
+      }),
+    );
+  }
+
+  onSignal(caller: Caller, worker: string, listener: (signal: LeaseState) => void): () => void {
+    return this.#workers.onSignal(caller.tenant, worker, listener);
+  }
+
+  workers(tenant: string): WorkerInfo[] {
+    return this.#workers.list(tenant);
+  }
+
+  putWorkflow(caller: Caller, definition: WorkflowDefinition): Promise<{ name: string; hash: string }> {
+    return this.#workflows.put(caller.tenant, definition);
+  }
+
+  workflows(tenant: string): Promise<(WorkflowDefinition & { hash: string })[]> {
+    return this.#workflows.list(tenant);
+  }
+
+  async control(key: RunKey): Promise<{ control: ControlView; head: number } | undefined> {
+    try {
+      await this.#loop.settled();
+      const run = await this.#residents.load(key);
+      await this.#loop.settled();
+      this.#residents.settle(run);
+      return { control: run.control, head: run.head };
+    } catch (error) {
+      if (error instanceof MillraceError && error.code === 'run_not_found') return undefined;
+      throw error;
+    }
+  }
+
+  /** The scheduler asks to be told when something becomes due earlier than it knows. */
+  onDue(listener: (at: number) => void): void {
+    this.#onDue = listener;
+  }
+
+  /** Carries out what a due row says. Idempotent; resolves when the row has gone or may go. */
+  async deliver(row: DueRow): Promise<void> {
+    const command = JSON.parse(row.command) as DueCommand;
+    if (command.type === 'evaluate') return this.#evaluate(row, command.node);
+    const answer = await this.#loop.submit(row, command);
+    if (!answer.written) await this.#loop.submit(row, { type: 'forget', key: row.key });
+  }
+
+  /** An expired lease ends by an event; nothing happens where it was renewed meanwhile. */
+  async expire(lease: LeaseRow, expiredAt: number): Promise<void> {
+    await this.#loop.submit(lease, {
+      type: 'lost',
+      node: lease.node,
+      attempt: lease.attempt,
+      reason: 'lease_expired',
+      expiredAt,
+    });
+  }
+
+  /** There may be queue rows that have become claimable by time alone. */
+  wakeAll(): void {
+    for (const tenant of this.#subscriptions.keys()) this.#dispatcher.wake(tenant);
+  }
+
+  async stop(): Promise<void> {
+    for (const unsubscribe of this.#subscriptions.values()) unsubscribe();
+    this.#subscriptions.clear();
+    this.#dispatcher.close();
+    await this.#loop.drained();
+    await this.#expressions.close();
+  }
+
+  #committed({ draft, part }: Committed): void {
+    const { key, control } = draft.run;
+    for (const { worker, state } of draft.signals) this.#workers.signal(key.tenant, worker, state);
+    for (const id of draft.evaluate) void this.#evaluate(key, id);
+    for (const row of part.due ?? []) if (!row.key.startsWith('evaluate/')) this.#onDue(row.at);
+    const delayed = part.enqueue?.reduce((least, row) => Math.min(least, row.at), Number.POSITIVE_INFINITY);
+    if (delayed !== undefined && delayed > draft.at) this.#onDue(delayed);
+    if (isTerminal(control.status)) this.#options.metrics.count('runs_ended_total', 1, { status: control.status });
+  }
+
+  /** Evaluates a ready node's expressions and hands the result back as a command. The due row stands until then. */
+  #evaluate(key: RunKey, node: string): Promise<void> {
+    const id = `${key.tenant}/${key.run}/${node}`;
+    const running =
+      this.#evaluating.get(id) ?? this.#evaluateOnce(key, node).finally(() => this.#evaluating.delete(id));
+    this.#evaluating.set(id, running);
+    return running;
+  }
+
+  async #evaluateOnce(key: RunKey, node: string): Promise<void> {
+    try {
+      const run = await this.#residents.load(key);
+      if (run.control.nodes[node]?.ready) {
+        const outcome = await this.#evaluator.evaluate(key, run.control, node);
+        await this.#loop.submit(key, { type: 'evaluated', node, outcome });
+      } else {
+        await this.#loop.submit(key, { type: 'forget', key: `evaluate/${node}` });
+      }
+    } catch {
+      // The store failed or the run went: the due row stands, and the scheduler delivers it again.
+      this.#options.metrics.count('evaluation_failures_total');
+    }
+  }
+
+  async #check(caller: Caller, events: readonly NewEvent[]): Promise<Prepared[]> {
+    if (events.length === 0)
+      throw new MillraceError('invalid_request', { detail: 'An append holds at least one event.' });
+    const checked = events.map((event) => checkEvent({ ...event, by: caller.by }));
+    const prepared: Prepared[] = [];
+    for (const event of checked) prepared.push(await this.#prepare(caller.tenant, event));
+    return prepared;
+  }
+
+  #prepare(tenant: string, event: NewEvent): Promise<Prepared> {
+    return prepare(event, (bytes) => this.#options.files.put(tenant, bytes, 'application/json'));
+  }
+}

@@ -1,0 +1,128 @@
+import {
+  type ControlView,
+  emptyControl,
+  FOLD,
+  foldControl,
+  isTerminal,
+  liveAttempts,
+  MillraceError,
+  type RunEvent,
+} from '@millrace/protocol';
+import type { ProducerState, RunKey, Store } from '../store/store.ts';
+
+/**
+ * A run in memory: its control view, folded in place. During a flush the view runs ahead of the store; it is the
+ * flush's scratch. If the commit fails the resident is thrown away and read again, so nobody ever sees what
+ * was not committed (docs/decisions/0001).
+ */
+export interface Resident {
+  readonly key: RunKey;
+  readonly control: ControlView;
+  /** seq of the last event, committed or decided in the present flush */
+  head: number;
+  /** committed seq of the last control event: the fence of the next append */
+  ctl: number;
+  /** at of the last event */
+  at: number;
+  /** what is known of its producers; null = it never appended */
+  readonly producers: Map<string, ProducerState | null>;
+  /** made by this process since it was created, so a producer that is not in the map never appended */
+  readonly whole: boolean;
+}
+
+const PAGE = { events: 5_000, bytes: 8 * 1024 * 1024 };
+
+/** The runs that are in memory. Parked and ended ones leave after each commit; idle external ones when there are many. */
+export class Residents {
+  readonly #store: Store;
+  readonly #runs = new Map<string, Resident>();
+  readonly #loading = new Map<string, Promise<Resident>>();
+  readonly #limit: number;
+
+  constructor(store: Store, limit = 20_000) {
+    this.#store = store;
+    this.#limit = limit;
+  }
+
+  get(key: RunKey): Resident | undefined {
+    return this.#runs.get(id(key));
+  }
+
+  /** A new run that no log exists of yet. */
+  create(key: RunKey): Resident {
+    const run: Resident = {
+      key,
+      control: emptyControl(key.run),
+      head: 0,
+      ctl: 0,
+      at: 0,
+      producers: new Map(),
+      whole: true,
+    };
+    this.#runs.set(id(key), run);
+    return run;
+  }
+
+  /** Errors: run_not_found, newer_log. */
+  async load(key: RunKey): Promise<Resident> {
+    const known = this.get(key);
+    if (known) return known;
+    const name = id(key);
+    let loading = this.#loading.get(name);
+    if (!loading) {
+      loading = this.#read(key).finally(() => this.#loading.delete(name));
+      this.#loading.set(name, loading);
+    }
+    return loading;
+  }
+
+  drop(key: RunKey): void {
+    this.#runs.delete(id(key));
+  }
+
+  /** Lets a run go that needs no memory now. */
+  settle(run: Resident): void {
+    const { control } = run;
+    const parked = !control.external && liveAttempts(control) === 0 && control.counts.queued === 0;
+    if (isTerminal(control.status) || parked) this.drop(run.key);
+    if (this.#runs.size <= this.#limit) return;
+    for (const [name, other] of this.#runs) {
+      if (this.#runs.size <= this.#limit / 2) break;
+      if (other.control.external && other !== run) this.#runs.delete(name);
+    }
+  }
+
+  async #read(key: RunKey): Promise<Resident> {
+    const snapshot = await this.#store.readSnapshot(key, 'control', FOLD);
+    let control = snapshot ? (JSON.parse(snapshot.text) as ControlView) : emptyControl(key.run);
+    let after = snapshot?.seq ?? 0;
+    for (;;) {
+      const page = await this.#store.readControl(key, after, PAGE);
+      if (!page) throw new MillraceError('run_not_found', { detail: `There is no run "${key.run}" that you may see.` });
+      for (const event of JSON.parse(`[${page.text}]`) as RunEvent[]) control = foldControl(control, event);
+      after = page.through;
+      if (after < page.head) continue;
+      if (page.ctl !== control.ctl)
+        throw new MillraceError('newer_log', {
+          detail: `The run "${key.run}" holds a control event of a newer version.`,
+        });
+      const run: Resident = {
+        key,
+        control,
+        head: page.head,
+        ctl: page.ctl,
+        at: page.at,
+        producers: new Map(),
+        whole: false,
+      };
+      const raced = this.get(key);
+      if (raced) return raced;
+      this.#runs.set(id(key), run);
+      return run;
+    }
+  }
+}
+
+function id(key: RunKey): string {
+  return `${key.tenant}/${key.run}`;
+}

@@ -1,0 +1,127 @@
+import { type IncomingMessage, STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import cors from '@fastify/cors';
+import helmet from '@fastify/helmet';
+import rateLimit from '@fastify/rate-limit';
+import { MillraceError } from '@millrace/protocol/error';
+import Fastify, { type FastifyInstance } from 'fastify';
+import { validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
+import { uuidv7 } from 'uuidv7';
+import { approvals } from './approvals.ts';
+import { serveConsole } from './console.ts';
+import { events } from './events.ts';
+import { files } from './files.ts';
+import { guard } from './guard.ts';
+import { health } from './health.ts';
+import { metricsPage } from './metrics.ts';
+import { openapi } from './openapi.ts';
+import type { Parts } from './parts.ts';
+import { problemOf, sendProblem } from './problem.ts';
+import { runs } from './runs.ts';
+import { workers } from './workers.ts';
+import { workflows } from './workflows.ts';
+
+/** Every HTTP route, ready to listen. What is refused is refused in this order: host and origin, rate, token, body. */
+export async function createApp(parts: Parts): Promise<FastifyInstance> {
+  const { gate, auth, metrics, log } = parts;
+  const app = Fastify({
+    loggerInstance: log,
+    disableRequestLogging: true,
+    bodyLimit: parts.bodyLimit,
+    genReqId: () => uuidv7(),
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: 300 },
+    frameworkErrors: (error, request, reply) => sendProblem(error, request, reply),
+  }).withTypeProvider<ZodTypeProvider>();
+  app.setValidatorCompiler(validatorCompiler);
+  // Answers are of our own types; the schemas document them, and the tests hold both together.
+  app.setSerializerCompiler(() => JSON.stringify);
+  app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply));
+
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('x-request-id', request.id);
+    gate.check(request.headers);
+  });
+  app.addHook('onResponse', async (request, reply) => {
+    const route = request.routeOptions.url ?? 'none';
+    metrics.observe('http_request_seconds', reply.elapsedTime / 1000, {
+      method: request.method,
+      route,
+      status: String(reply.statusCode),
+    });
+  });
+  await app.register(helmet, helmetOptions);
+  await app.register(cors, {
+    delegator: (request, done) => {
+      const { origin, host } = request.headers;
+      done(null, { ...corsOptions, origin: origin !== undefined && gate.allows(origin, host) });
+    },
+  });
+  await app.register(rateLimit, {
+    max: parts.rateLimit,
+    timeWindow: RATE_WINDOW_MS,
+    errorResponseBuilder: (_request, { after, max }) =>
+      new MillraceError('rate_limited', {
+        detail: `More than ${max} requests; try again in ${after}.`,
+        facts: { after },
+      }),
+  });
+  guard(app, auth);
+
+  await openapi(app, parts.version);
+  for (const routes of [runs, events, approvals, workers, workflows, files, health, metricsPage]) {
+    await app.register(routes(parts));
+  }
+  await serveConsole(app, parts.console);
+  await app.ready();
+  return app;
+}
+
+/** Hands an upgrade to the handler of its path, which judges origin and token itself, so that it can tell the socket. */
+export function upgrade({
+  sockets,
+}: Pick<Parts, 'sockets'>): (request: IncomingMessage, socket: Duplex, head: Buffer) => void {
+  return (request, socket, head) => {
+    const path = (request.url ?? '').replace(/\?.*/, '');
+    const handler = sockets.find((one) => one.path === path);
+    if (handler) return handler.upgrade(request, socket, head);
+    const problem = problemOf(
+      new MillraceError('not_found', { detail: `There is no socket at ${path.slice(0, 100)}.` }),
+    );
+    const body = JSON.stringify(problem);
+    const head404 = `HTTP/1.1 404 ${STATUS_CODES[404]}\r\nContent-Type: application/problem+json\r\n`;
+    socket.on('error', () => {});
+    socket.end(`${head404}Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`);
+  };
+}
+
+const RATE_WINDOW_MS = 10_000;
+
+const corsOptions = {
+  methods: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'],
+  exposedHeaders: ['location', 'retry-after', 'x-request-id', 'etag'],
+  maxAge: 600,
+};
+
+/** The console needs nothing from elsewhere; its graph and its notices set styles of their own. */
+const helmetOptions = {
+  contentSecurityPolicy: {
+    useDefaults: false,
+    directives: {
+      defaultSrc: ["'self'"],
+      scriptSrc: ["'self'"],
+      styleSrc: ["'self'", "'unsafe-inline'"],
+      imgSrc: ["'self'", 'data:', 'blob:'],
+      fontSrc: ["'self'", 'data:'],
+      connectSrc: ["'self'", 'ws:', 'wss:'],
+      workerSrc: ["'self'", 'blob:'],
+      objectSrc: ["'none'"],
+      baseUri: ["'none'"],
+      formAction: ["'self'"],
+      frameAncestors: ["'none'"],
+    },
+  },
+  // Whoever terminates TLS in front of us decides this.
+  strictTransportSecurity: false,
+  referrerPolicy: { policy: 'no-referrer' },
+} as const;

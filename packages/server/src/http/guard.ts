@@ -1,0 +1,73 @@
+import { MillraceError } from '@millrace/protocol/error';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { type Auth, byOf, hasScope, maySee, type Principal, type Role, type Scope } from '../auth/auth.ts';
+import type { Caller } from '../engine/face.ts';
+import type { RunRow, Store } from '../store/store.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** who may call the route: everybody, or whoever holds one of the scopes; every route has to say it */
+    access?: 'public' | readonly Scope[];
+    /** and has one of these roles */
+    roles?: readonly Role[];
+  }
+  interface FastifyRequest {
+    principal: Principal | null;
+  }
+}
+
+/** Asks every request for its token before its body is read. A route that names no access does not get registered. */
+export function guard(app: FastifyInstance, auth: Auth): void {
+  app.decorateRequest('principal', null);
+  app.addHook('onRoute', (route) => {
+    if (route.config?.access === undefined)
+      throw new Error(`${route.method} ${route.url} does not say who may call it`);
+  });
+  app.addHook('onRequest', async (request) => {
+    const { access = 'public', roles } = request.routeOptions.config;
+    if (access === 'public') return;
+    const principal = await auth.verify(tokenOf(request));
+    allow(principal, access);
+    if (roles && !principal.roles.some((role) => roles.includes(role))) {
+      throw new MillraceError('forbidden', {
+        detail: `This needs one of the roles ${roles.join(', ')}.`,
+        facts: { roles },
+      });
+    }
+    request.principal = principal;
+  });
+}
+
+/** Throws `forbidden`, naming the scopes, unless the principal holds one of them. */
+export function allow(principal: Principal, scopes: readonly Scope[]): void {
+  if (scopes.some((scope) => hasScope(principal, scope))) return;
+  throw new MillraceError('forbidden', {
+    detail: `The token lacks the scope ${scopes.join(' or ')}.`,
+    facts: { scopes },
+  });
+}
+
+/** Browsers cannot set headers on an EventSource or a download link, so a GET may carry its token in the query. */
+function tokenOf(request: FastifyRequest): string | undefined {
+  const header = request.headers.authorization;
+  if (header !== undefined) return /^Bearer +(.+)$/i.exec(header)?.[1];
+  const { token } = request.query as { token?: unknown };
+  return request.method === 'GET' && typeof token === 'string' ? token : undefined;
+}
+
+export function principalOf(request: FastifyRequest): Principal {
+  if (!request.principal) throw new MillraceError('unauthorized');
+  return request.principal;
+}
+
+export function callerOf(request: FastifyRequest): Caller {
+  const principal = principalOf(request);
+  return { tenant: principal.tenant, by: byOf(principal) };
+}
+
+/** The run's row; a run that the principal may not see looks like one that does not exist (`run_not_found`). */
+export async function visibleRun(store: Store, principal: Principal, run: string): Promise<RunRow> {
+  const row = await store.runRow({ tenant: principal.tenant, run });
+  if (!row || !maySee(principal, row.summary)) throw new MillraceError('run_not_found');
+  return row;
+}

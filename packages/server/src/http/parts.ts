@@ -1,0 +1,44 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Clock } from '@millrace/protocol/clock';
+import type { FastifyBaseLogger } from 'fastify';
+import type { Auth } from '../auth/auth.ts';
+import type { Gate } from '../auth/gate.ts';
+import type { Engine } from '../engine/face.ts';
+import type { Files } from '../files/files.ts';
+import type { Hub } from '../hub/face.ts';
+import type { Metrics } from '../metrics/metrics.ts';
+import type { Store } from '../store/store.ts';
+
+/** What the HTTP side is built from; the composition root hands it over. */
+export interface Parts {
+  engine: Engine;
+  store: Store;
+  files: Files;
+  hub: Hub;
+  auth: Auth;
+  gate: Gate;
+  clock: Clock;
+  metrics: Metrics;
+  log: FastifyBaseLogger;
+  /** this start of the server */
+  boot: string;
+  version: string;
+  /** false once the server has begun to stop */
+  ready(): boolean;
+  /** what Prometheus scrapes */
+  exposition(): Promise<{ type: string; text: string }>;
+  sockets: readonly SocketHandler[];
+  /** folder of the built console; undefined = it is not built */
+  console: string | undefined;
+  /** bytes of a JSON body */
+  bodyLimit: number;
+  /** requests of one address in ten seconds */
+  rateLimit: number;
+}
+
+/** Serves the upgrades of one path; refusals are its own to tell. */
+export interface SocketHandler {
+  readonly path: string;
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+}

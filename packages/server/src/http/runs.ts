@@ -1,0 +1,131 @@
+import { IDEMPOTENCY_HEADER, MillraceError, summarise } from '@millrace/protocol';
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import type { Principal } from '../auth/auth.ts';
+import type { RunRow, RunRowQuery } from '../store/store.ts';
+import { allow, callerOf, principalOf, visibleRun } from './guard.ts';
+import type { Parts } from './parts.ts';
+import { createRunBody, problems, runCreated, runDetail, runList, statuses } from './schemas.ts';
+
+const tags = ['runs'];
+const PAGE = 50;
+const PAGE_LIMIT = 500;
+
+export const runs =
+  ({ engine, store }: Parts): FastifyPluginAsyncZod =>
+  async (app) => {
+    app.post(
+      '/api/runs',
+      {
+        config: { access: ['run:act'] },
+        schema: {
+          tags,
+          summary: 'Start a run, or open one that another system executes (`external`)',
+          headers: z.object({ [IDEMPOTENCY_HEADER]: z.string().min(1).max(200).optional() }),
+          body: createRunBody,
+          response: { 201: runCreated, ...problems(400, 404, 409, 413, 422) },
+        },
+      },
+      async (request, reply) => {
+        if (request.body.external) allow(principalOf(request), ['run:append']);
+        const key = request.headers[IDEMPOTENCY_HEADER] ?? request.body.options?.idempotencyKey;
+        const { id, seq, repeated } = await engine.create(callerOf(request), request.body, key);
+        const row = await store.runRow({ tenant: principalOf(request).tenant, run: id });
+        return reply
+          .code(201)
+          .header('location', `/api/runs/${id}`)
+          .send({ id, seq, status: row?.summary.status ?? 'created', repeated });
+      },
+    );
+
+    app.get(
+      '/api/runs',
+      {
+        config: { access: ['run:read'] },
+        schema: {
+          tags,
+          summary: 'The runs that you may see, newest first',
+          querystring: z.object({
+            workflow: z.string().optional(),
+            tag: z.string().optional(),
+            owner: z.string().optional(),
+            queue: z.string().optional(),
+            status: z
+              .string()
+              .transform((text) => text.split(','))
+              .pipe(z.array(z.enum(statuses)))
+              .optional()
+              .describe('one or several, separated by commas'),
+            before: z.string().max(100).optional().describe("the last page's `next`"),
+            limit: z.coerce.number().int().min(1).max(PAGE_LIMIT).default(PAGE),
+          }),
+          response: {
+            200: runList,
+            ...problems(400),
+          },
+        },
+      },
+      async (request) => {
+        const { limit, ...filter } = request.query;
+        const principal = principalOf(request);
+        const { rows, total } = await rowsFor(principal, filter, limit);
+        const next = rows.length === limit ? rows.at(-1)?.run : undefined;
+        return { runs: rows.map((row) => row.summary), total, next };
+      },
+    );
+
+    /** What a principal may see is part of the query, so that pages and totals are right. */
+    async function rowsFor(
+      principal: Principal,
+      filter: Omit<RunRowQuery, 'tenant' | 'limit'>,
+      limit: number,
+    ): Promise<{ rows: RunRow[]; total: number }> {
+      const { only, tenant, roles, id } = principal;
+      if (only?.run !== undefined) {
+        const row = await store.runRow({ tenant, run: only.run });
+        return row ? { rows: [row], total: 1 } : { rows: [], total: 0 };
+      }
+      if (only?.tag !== undefined && filter.tag !== undefined && filter.tag !== only.tag) return { rows: [], total: 0 };
+      const own = !only && roles.every((role) => role === 'user');
+      if (own && filter.owner !== undefined && filter.owner !== id) return { rows: [], total: 0 };
+      const tag = only?.tag ?? filter.tag;
+      return store.runRows({ ...filter, tag, owner: own ? id : filter.owner, tenant, limit });
+    }
+
+    app.get(
+      '/api/runs/:id',
+      {
+        config: { access: ['run:read'] },
+        schema: {
+          tags,
+          summary: 'One run: status, nodes, open waits, output',
+          params: z.object({ id: z.string() }),
+          response: { 200: runDetail, ...problems(403, 404) },
+        },
+      },
+      async (request) => {
+        const principal = principalOf(request);
+        if (principal.hide?.length) {
+          throw new MillraceError('forbidden', { detail: 'This token hides parts of runs. Read the events instead.' });
+        }
+        const row = await visibleRun(store, principal, request.params.id);
+        const found = await engine.control({ tenant: row.tenant, run: row.run });
+        if (!found) throw new MillraceError('run_not_found');
+        const { control, head } = found;
+        const { nodes: nodeCounts, ...summary } = summarise(control, head, row.summary.updatedAt);
+        return {
+          ...summary,
+          version: control.version,
+          lineage: control.lineage,
+          output: control.output,
+          reason: control.reason,
+          input: control.input,
+          graph: control.graph,
+          nodeCounts,
+          nodes: Object.values(control.nodes),
+          waits: Object.values(control.waits).filter((wait) => wait.status === 'open'),
+          usage: control.usage,
+        };
+      },
+    );
+  };

@@ -1,0 +1,158 @@
+import { type ListQuery, MillraceError, type RunSummary, toProblem } from '@millrace/protocol';
+import type { Principal } from '../auth/auth.ts';
+import { type Bus, type BusMessage, topics } from '../bus/bus.ts';
+import type { Metrics } from '../metrics/metrics.ts';
+import type { RunRow, Store } from '../store/store.ts';
+import { needScope } from './access.ts';
+import { frameBytes } from './native-encoding.ts';
+import type { Outbox } from './outbox.ts';
+import { belongs, redactRow } from './run-row.ts';
+
+const DEFAULT_ROWS = 50;
+const MOST_ROWS = 500;
+
+type RowMessage = Extract<BusMessage, { kind: 'row' }>;
+
+export interface ListOptions {
+  store: Store;
+  bus: Bus;
+  metrics: Metrics;
+  outbox: Outbox;
+}
+
+/**
+ * One list of one connection: the rows that match, whole, then each row that changes. The last state wins: of
+ * several changes of a run in one turn, or while the connection is full, only the newest is sent. What changed
+ * too much to be remembered is read again, and sent whole.
+ */
+export class ListSubscription {
+  readonly #options: ListOptions;
+  readonly #principal: Principal;
+  readonly #id: number;
+  readonly #query: ListQuery;
+  readonly #limit: number;
+  readonly #silence: () => void;
+  /** the runs that the reader holds, each with the seq of the state it was told */
+  #told = new Map<string, number>();
+  #changed = new Map<string, RowMessage>();
+  #stale = true;
+  #working = true;
+  #closed = false;
+
+  constructor(options: ListOptions, principal: Principal, id: number, query: ListQuery) {
+    needScope(principal, 'run:read');
+    this.#options = options;
+    this.#principal = principal;
+    this.#id = id;
+    this.#query = query;
+    this.#limit = Math.min(query.limit ?? DEFAULT_ROWS, MOST_ROWS);
+    this.#silence = options.bus.subscribe(topics.rows(principal.tenant), (message) => this.#heard(message));
+  }
+
+  /** Sends the rows, then follows them. */
+  begin(): void {
+    this.#work().catch((error: unknown) => this.#fail(error));
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#silence();
+  }
+
+  #heard(message: BusMessage): void {
+    if (message.kind !== 'row') return;
+    const { row, queue } = message;
+    if (!this.#told.has(row.id) && !this.#changed.has(row.id) && !belongs(row, queue, this.#query, this.#principal))
+      return;
+    this.#changed.set(row.id, message);
+    if (this.#changed.size > MOST_ROWS) {
+      this.#stale = true;
+      this.#changed.clear();
+    }
+    if (this.#working) return;
+    this.#working = true;
+    // Until the turn ends, later changes of the same run replace this one.
+    queueMicrotask(() => this.begin());
+  }
+
+  async #work(): Promise<void> {
+    const { outbox } = this.#options;
+    this.#working = true;
+    while (!this.#closed && (this.#stale || this.#changed.size > 0)) {
+      if (outbox.full) await outbox.drained();
+      else if (this.#stale || this.#told.size > 2 * MOST_ROWS) await this.#sendRows();
+      else this.#sendChanges();
+    }
+    this.#working = false;
+  }
+
+  async #sendRows(): Promise<void> {
+    this.#stale = false;
+    const { rows, total } = await this.#readRows();
+    if (this.#closed) return;
+    this.#told = new Map(rows.map(({ summary }) => [summary.id, summary.seq]));
+    const seen = rows.map(({ summary }) => redactRow(summary, this.#principal.hide));
+    this.#options.outbox.send(frameBytes({ type: 'rows', list: this.#id, rows: seen, total }));
+  }
+
+  #sendChanges(): void {
+    const changed = [...this.#changed.values()];
+    this.#changed.clear();
+    for (const message of changed) {
+      const { row } = message;
+      const told = this.#told.get(row.id);
+      // A row that was read may be newer than a message that was still on its way.
+      if (told !== undefined && row.seq < told) continue;
+      if (this.#belongs(message)) this.#tell(row);
+      else if (this.#told.delete(row.id)) {
+        this.#options.outbox.send(frameBytes({ type: 'gone', list: this.#id, run: row.id }));
+      }
+    }
+  }
+
+  #belongs({ row, queue }: RowMessage): boolean {
+    // A run never changes its queue, and a message need not repeat it.
+    const known = queue ?? (this.#told.has(row.id) ? this.#query.queue : undefined);
+    return belongs(row, known, this.#query, this.#principal);
+  }
+
+  #tell(row: RunSummary): void {
+    this.#told.set(row.id, row.seq);
+    const seen = redactRow(row, this.#principal.hide);
+    this.#options.outbox.send(frameBytes({ type: 'row', list: this.#id, row: seen }));
+  }
+
+  /** What the principal may see is part of the query where it can be, so that `total` counts nothing else. */
+  async #readRows(): Promise<{ rows: RunRow[]; total: number }> {
+    const { store } = this.#options;
+    const { tenant, only, roles, id } = this.#principal;
+    const { limit: _limit, ...query } = this.#query;
+    if (only?.run !== undefined) {
+      const row = await store.runRow({ tenant, run: only.run });
+      // Which queue a row is in only a query can tell.
+      const rows =
+        row && query.queue === undefined && belongs(row.summary, undefined, query, this.#principal) ? [row] : [];
+      return { rows, total: rows.length };
+    }
+    const ownOnly = !only && roles.every((role) => role === 'user');
+    if (ownOnly && query.owner !== undefined && query.owner !== id) return { rows: [], total: 0 };
+    const found = await store.runRows({
+      ...query,
+      tenant,
+      limit: this.#limit,
+      ...(ownOnly ? { owner: id } : {}),
+      ...(only?.tag === undefined ? {} : { tag: only.tag }),
+    });
+    if (only?.tag === undefined || query.tag === undefined) return found;
+    const rows = found.rows.filter(({ summary }) => summary.tags.includes(query.tag as string));
+    return { rows, total: rows.length };
+  }
+
+  #fail(error: unknown): void {
+    if (this.#closed) return;
+    this.close();
+    const refusal = error instanceof MillraceError ? error : new MillraceError('internal');
+    this.#options.metrics.count('hub_errors_total', 1, { code: refusal.code });
+    this.#options.outbox.send(frameBytes({ type: 'error', id: this.#id, problem: toProblem(refusal) }));
+  }
+}

@@ -1,0 +1,94 @@
+import type { RunEvent } from '@millrace/protocol';
+import type { RunKey } from '../store/store.ts';
+import type { Encoding, SeenRange } from './face.ts';
+import type { Lens } from './lens.ts';
+
+/**
+ * A stretch `seq … through` of a log as stored text, a batch or a page, with everything that was built from it:
+ * per lens what is seen of it, per encoding its bytes. Built at most once, shared by all of its readers.
+ */
+export class LogRange implements SeenRange {
+  readonly tenant: string;
+  readonly run: string;
+  readonly seq: number;
+  readonly through: number;
+  readonly text: string;
+  #events: { seq: number; text: string }[] | undefined;
+  #seen = new Map<string, SeenRange>();
+  #bytes = new Map<string, Buffer>();
+
+  constructor(key: RunKey, stretch: { seq: number; through: number; text: string }) {
+    this.tenant = key.tenant;
+    this.run = key.run;
+    this.seq = stretch.seq;
+    this.through = stretch.through;
+    this.text = stretch.text;
+  }
+
+  events(): readonly { seq: number; text: string }[] {
+    this.#events ??= splitEvents(this.text).map((text, place) => ({ seq: this.seq + place, text }));
+    return this.#events;
+  }
+
+  /** The events that `lens` sees, parsed anew: the caller may keep and change them. */
+  parse(lens: Lens): RunEvent[] {
+    const events = JSON.parse(`[${this.text}]`) as RunEvent[];
+    return events.map((event) => lens.see(event)).filter((event) => event !== null);
+  }
+
+  encoded(encoding: Encoding, lens: Lens, key: string): Buffer {
+    const name = `${encoding.name} ${lens.id}`;
+    let bytes = this.#bytes.get(name);
+    if (!bytes) {
+      bytes = encoding.range(this.#through(lens), key);
+      this.#bytes.set(name, bytes);
+    }
+    return bytes;
+  }
+
+  #through(lens: Lens): SeenRange {
+    if (lens.id === '') return this;
+    let seen = this.#seen.get(lens.id);
+    if (!seen) {
+      const events = this.events().flatMap(({ seq, text }) => {
+        const event = JSON.parse(text) as RunEvent;
+        const shown = lens.see(event);
+        // What is seen whole keeps its stored text.
+        return shown ? [{ seq, text: shown === event ? text : JSON.stringify(shown) }] : [];
+      });
+      const { tenant, run, seq, through } = this;
+      seen = { tenant, run, seq, through, text: events.map(({ text }) => text).join(), events: () => events };
+      this.#seen.set(lens.id, seen);
+    }
+    return seen;
+  }
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const OPEN = 0x7b;
+const CLOSE = 0x7d;
+
+/** The texts of the JSON objects that `text` joins with ",", without parsing them. */
+export function splitEvents(text: string): string[] {
+  const texts: string[] = [];
+  let depth = 0;
+  let start = 0;
+  for (let at = 0; at < text.length; at++) {
+    const char = text.charCodeAt(at);
+    if (char === QUOTE) at = endOfString(text, at);
+    else if (char === OPEN && depth++ === 0) start = at;
+    else if (char === CLOSE && --depth === 0) texts.push(text.slice(start, at + 1));
+  }
+  return texts;
+}
+
+/** The place of the quote that closes the string which opens at `open`. */
+function endOfString(text: string, open: number): number {
+  for (let close = text.indexOf('"', open + 1); close >= 0; close = text.indexOf('"', close + 1)) {
+    let before = close - 1;
+    while (text.charCodeAt(before) === BACKSLASH) before--;
+    if ((close - before) % 2 === 1) return close;
+  }
+  return text.length;
+}

@@ -1,0 +1,27 @@
+import type { ListQuery, RedactionClass, RunSummary } from '@millrace/protocol';
+import { maySee, type Principal } from '../auth/auth.ts';
+
+/** Whether a run's row belongs into a list of `query` that `principal` reads. `queue`: the row's. */
+export function belongs(row: RunSummary, queue: string | undefined, query: ListQuery, principal: Principal): boolean {
+  return (
+    maySee(principal, row) &&
+    (query.owner === undefined || query.owner === row.owner) &&
+    (query.workflow === undefined || query.workflow === row.workflow) &&
+    (query.tag === undefined || row.tags.includes(query.tag)) &&
+    (query.queue === undefined || query.queue === queue) &&
+    (query.status === undefined || query.status.length === 0 || query.status.includes(row.status))
+  );
+}
+
+/** What a reader sees of a row from whom these classes are hidden. */
+export function redactRow(row: RunSummary, hide: readonly RedactionClass[] | undefined): RunSummary {
+  if (!hide || hide.length === 0) return row;
+  const seen = { ...row };
+  if (hide.includes('identity')) {
+    delete seen.owner;
+    seen.tags = [];
+  }
+  if (hide.includes('cost')) delete seen.cost;
+  if (hide.includes('error') && seen.error) seen.error = { code: seen.error.code, message: '' };
+  return seen;
+}

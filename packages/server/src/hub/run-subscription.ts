@@ -1,0 +1,189 @@
+import {
+  type Cursor,
+  filterKey,
+  MillraceError,
+  parseCursor,
+  type RunFilter,
+  type RunSummary,
+  toProblem,
+} from '@millrace/protocol';
+import { maySee, type Principal } from '../auth/auth.ts';
+import type { Metrics } from '../metrics/metrics.ts';
+import type { RunRow, Store } from '../store/store.ts';
+import { needScope, visibleRow } from './access.ts';
+import type { Encoding, Gap } from './face.ts';
+import { type Lens, lensOf } from './lens.ts';
+import type { LogRange } from './log-range.ts';
+import type { Outbox } from './outbox.ts';
+import type { LiveReader, RunLog, RunLogs } from './run-log.ts';
+
+/** Where a subscription writes, and whom it tells of its end. */
+export interface Destination {
+  outbox: Outbox;
+  encoding: Encoding;
+  /** An ended run's last event was sent. */
+  drained?(): void;
+  /** The subscription has ended by an error, which was sent. */
+  failed(): void;
+}
+
+export interface SubscriptionOptions {
+  store: Store;
+  logs: RunLogs;
+  metrics: Metrics;
+}
+
+/**
+ * One reader of one run: catch up, then live. It listens from its first moment; `open` decides where it starts;
+ * from `begin` on it is either catching up (reads what the log holds after its cursor) or in the log's live set
+ * (is handed each batch in the turn that committed it). What is handed out always follows the cursor directly,
+ * so every event after it comes once and in order. A reader whose connection is full leaves the live set.
+ */
+export class RunSubscription implements LiveReader {
+  readonly key: string;
+  readonly #store: Store;
+  readonly #logs: RunLogs;
+  readonly #metrics: Metrics;
+  readonly #principal: Principal;
+  readonly #log: RunLog;
+  readonly #lens: Lens;
+  #summary: RunSummary | undefined;
+  #cursor = 0;
+  #start: { after: number } | { gap?: Gap } = {};
+  #destination: Destination | undefined;
+  #closed = false;
+
+  constructor(options: SubscriptionOptions, principal: Principal, run: string, filter: RunFilter | undefined) {
+    this.#store = options.store;
+    this.#logs = options.logs;
+    this.#metrics = options.metrics;
+    this.#principal = principal;
+    this.#lens = lensOf(principal, filter);
+    this.key = filterKey(run, filter);
+    this.#log = this.#logs.follow({ tenant: principal.tenant, run });
+  }
+
+  /**
+   * Decides whether and where to start; without `after`, with a snapshot. Answers the log's head.
+   * Errors: forbidden, run_not_found, invalid_cursor.
+   */
+  async open(after: string | undefined): Promise<{ head: number; drained: boolean }> {
+    needScope(this.#principal, 'run:read');
+    const cursor = after === undefined ? undefined : parseCursor(after, this.#store.epoch);
+    let row = await this.#row();
+    // Only the primary's own head proves that a cursor is newer than the log.
+    if (cursor && cursor.seq > row.head) row = await this.#row();
+    this.#summary = row.summary;
+    this.#log.reaches(row.head, row.ended);
+    if (cursor && (cursor.epoch !== this.#store.epoch || cursor.seq > row.head)) {
+      this.#start = { gap: gapOf(cursor, row.head) };
+    } else if (cursor) this.#start = { after: cursor.seq };
+    return { head: row.head, drained: row.ended && cursor?.epoch === this.#store.epoch && cursor.seq === row.head };
+  }
+
+  /** Whether this principal, with a renewed token, still may read what was opened. */
+  visibleTo(principal: Principal): boolean {
+    return this.#summary === undefined || maySee(principal, this.#summary);
+  }
+
+  begin(destination: Destination): void {
+    if (this.#closed) return;
+    this.#destination = destination;
+    this.#read(async () => {
+      if ('after' in this.#start) this.#cursor = this.#start.after;
+      else await this.#sendSnapshot(destination, this.#start.gap);
+    });
+  }
+
+  deliver(range: LogRange): void {
+    if (range.through <= this.#cursor || !this.#destination) return;
+    if (range.seq !== this.#cursor + 1 || this.#destination.outbox.full) return this.behind();
+    this.#send(this.#destination, range);
+    this.#reportDrained();
+  }
+
+  behind(): void {
+    this.#log.live.delete(this);
+    this.#read(async () => {});
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#log.live.delete(this);
+    this.#logs.unfollow(this.#log);
+  }
+
+  #row(): Promise<RunRow> {
+    return visibleRow(this.#store, this.#principal, this.#log.key.run);
+  }
+
+  #read(first: () => Promise<void>): void {
+    const reading = async () => {
+      await first();
+      await this.#catchUp();
+    };
+    reading().catch((error: unknown) => this.#fail(error));
+  }
+
+  async #sendSnapshot({ outbox, encoding }: Destination, gap: Gap | undefined): Promise<void> {
+    const place = { key: this.key, run: this.#log.key.run };
+    if (gap) outbox.send(encoding.gap({ ...place, seq: gap.latest }, gap));
+    const { seq, text } = await this.#log.view(this.#lens);
+    if (this.#closed) return;
+    this.#cursor = seq;
+    this.#metrics.count('hub_snapshots_sent_total');
+    outbox.send(encoding.snapshot({ ...place, seq }, text));
+  }
+
+  /** Reads until the cursor is where the log is known to end; then, in the same breath, goes live. */
+  async #catchUp(): Promise<void> {
+    const { outbox } = this.#destination as Destination;
+    while (!this.#closed && this.#cursor < this.#log.known) {
+      if (outbox.full) {
+        this.#metrics.count('hub_slow_readers_total');
+        await outbox.drained();
+        continue;
+      }
+      const tail = this.#log.tailAfter(this.#cursor);
+      for (const range of tail) this.#send(this.#destination as Destination, range);
+      if (tail.length > 0) continue;
+      await outbox.turn();
+      if (this.#closed || !(await this.#sendPage())) break;
+    }
+    if (this.#closed) return;
+    this.#log.live.add(this);
+    this.#reportDrained();
+  }
+
+  async #sendPage(): Promise<boolean> {
+    const page = await this.#log.page(this.#cursor);
+    if (this.#closed) return false;
+    if (!page) throw new MillraceError('run_deleted');
+    if (page.through <= this.#cursor) return false;
+    this.#send(this.#destination as Destination, page);
+    return true;
+  }
+
+  #send({ outbox, encoding }: Destination, range: LogRange): void {
+    outbox.send(range.encoded(encoding, this.#lens, this.key));
+    this.#cursor = range.through;
+  }
+
+  #reportDrained(): void {
+    if (this.#log.ended && this.#cursor >= this.#log.known) this.#destination?.drained?.();
+  }
+
+  #fail(error: unknown): void {
+    if (this.#closed || !this.#destination) return;
+    this.close();
+    const refusal = error instanceof MillraceError ? error : new MillraceError('internal');
+    this.#metrics.count('hub_errors_total', 1, { code: refusal.code });
+    this.#destination.outbox.send(this.#destination.encoding.problem(toProblem(refusal), this.key));
+    this.#destination.failed();
+  }
+}
+
+function gapOf(cursor: Cursor, head: number): Gap {
+  return { requested: `${cursor.epoch}:${cursor.seq}`, earliest: 1, latest: head };
+}

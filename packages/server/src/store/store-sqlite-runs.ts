@@ -1,0 +1,99 @@
+import type { RunState, RunSummary } from '@millrace/protocol';
+import type { Database, Statement } from 'better-sqlite3';
+import type { RunKey, RunRow, RunRowChange, RunRowQuery } from './store.ts';
+import { type Head, RecentHeads } from './store-sqlite-heads.ts';
+
+interface StoredRun extends Head {
+  tenant: string;
+  run: string;
+  status: RunState;
+  summary: string;
+}
+
+const FIELDS = 'r.id, r.tenant, r.run, h.head, h.ctl, h.at, h.ended, r.status, r.summary';
+const RUNS = 'runs r JOIN heads h ON h.run = r.id';
+
+/** The tables runs, run_tags and heads. */
+export function sqliteRuns(db: Database) {
+  const find = db.prepare<[string, string], Head>(
+    `SELECT r.id, h.head, h.ctl, h.at, h.ended FROM ${RUNS} WHERE r.tenant = ? AND r.run = ?`,
+  );
+  const findRow = db.prepare<[string, string], StoredRun>(
+    `SELECT ${FIELDS} FROM ${RUNS} WHERE r.tenant = ? AND r.run = ?`,
+  );
+  const key = db.prepare<[number], RunKey>('SELECT tenant, run FROM runs WHERE id = ?');
+  const insert = db.prepare(
+    'INSERT INTO runs (tenant, run, owner, workflow, queue, status, shown, summary) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+  );
+  const insertTag = db.prepare('INSERT OR IGNORE INTO run_tags (tenant, tag, run) VALUES (?, ?, ?)');
+  const insertHead = db.prepare('INSERT INTO heads (run, head, ctl, at, ended) VALUES (?, 0, 0, 0, 0)');
+  const update = db.prepare('UPDATE runs SET status = ?, shown = ?, summary = ? WHERE id = ?');
+  const move = db.prepare('UPDATE heads SET head = ?, ctl = ?, at = ?, ended = ? WHERE run = ?');
+  const recent = new RecentHeads();
+  const lists = new Map<string, Statement<[object], unknown>>();
+
+  function list<Row>(sql: string): Statement<[object], Row> {
+    const known = lists.get(sql) ?? db.prepare<[object], unknown>(sql);
+    lists.set(sql, known);
+    return known as Statement<[object], Row>;
+  }
+
+  return {
+    /** The one object that stands for the run: whoever appends moves it along. */
+    find: (key: RunKey): Head | undefined => recent.find(key, (tenant, run) => find.get(tenant, run)),
+
+    /** After a rollback: what was moved along in vain is read again. */
+    forget: (): void => recent.forget(),
+
+    key: (id: number): RunKey | undefined => key.get(id),
+
+    create({ tenant, run }: RunKey, { status, summary, queue }: RunRowChange): Head {
+      const { owner = null, workflow, tags } = summary;
+      const values = [tenant, run, owner, workflow, queue ?? null, status, summary.status, JSON.stringify(summary)];
+      const id = Number(insert.run(...values).lastInsertRowid);
+      insertHead.run(id);
+      for (const tag of tags) insertTag.run(tenant, tag, id);
+      return recent.keep({ tenant, run }, { id, head: 0, ctl: 0, at: 0, ended: 0 });
+    },
+
+    change(id: number, { status, summary }: RunRowChange): void {
+      update.run(status, summary.status, JSON.stringify(summary), id);
+    },
+
+    move({ id, head, ctl, at, ended }: Head): void {
+      move.run(head, ctl, at, ended, id);
+    },
+
+    row({ tenant, run }: RunKey): RunRow | undefined {
+      const found = findRow.get(tenant, run);
+      return found && rowOf(found);
+    },
+
+    rows(query: RunRowQuery): { rows: RunRow[]; total: number } {
+      const where = conditions(query).join(' AND ');
+      const page = query.before === undefined ? where : `${where} AND r.id < ${BEFORE}`;
+      const values = { ...query, status: JSON.stringify(query.status) };
+      const rows = list<StoredRun>(`SELECT ${FIELDS} FROM ${RUNS} WHERE ${page} ORDER BY r.id DESC LIMIT @limit`);
+      const count = list<{ total: number }>(`SELECT count(*) AS total FROM runs r WHERE ${where}`);
+      return { rows: rows.all(values).map(rowOf), total: count.get(values)?.total ?? 0 };
+    },
+  };
+}
+
+const BEFORE = '(SELECT id FROM runs WHERE tenant = @tenant AND run = @before)';
+
+function conditions({ owner, workflow, queue, tag, status }: RunRowQuery): string[] {
+  return [
+    'r.tenant = @tenant',
+    ...(owner === undefined ? [] : ['r.owner = @owner']),
+    ...(workflow === undefined ? [] : ['r.workflow = @workflow']),
+    ...(queue === undefined ? [] : ['r.queue = @queue']),
+    ...(tag === undefined ? [] : ['r.id IN (SELECT run FROM run_tags WHERE tenant = @tenant AND tag = @tag)']),
+    ...(status === undefined ? [] : ['r.shown IN (SELECT value FROM json_each(@status))']),
+  ];
+}
+
+function rowOf({ id: _id, ended, summary, ...row }: StoredRun): RunRow {
+  const shown: RunSummary = { ...(JSON.parse(summary) as RunSummary), seq: row.head };
+  return { ...row, ended: ended === 1, summary: shown };
+}

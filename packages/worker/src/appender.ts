@@ -1,0 +1,145 @@
+import { type Clock, type LeaseRef, MillraceError, type NewEvent, type WorkerLink } from '@millrace/protocol';
+import { isTransient, persist, type Random } from './backoff.ts';
+import { nextTurn } from './clock.ts';
+
+/** Events that are written together or not at all. */
+interface Group {
+  events: NewEvent[];
+  bytes: number;
+  /** the attempt ends with this group: nothing may follow it */
+  ends: boolean;
+  resolve(): void;
+  reject(error: unknown): void;
+}
+
+const BATCH_EVENTS = 500;
+const BATCH_BYTES = 256 * 1024;
+/** bytes that may wait before streams are told to hold on */
+const ROOM = 1024 * 1024;
+
+/** Refusals that mean that this attempt has nothing more to say. */
+const OVER = new Set(['stale_attempt', 'stale_producer', 'producer_gap', 'run_ended', 'run_deleted', 'run_not_found']);
+
+/**
+ * The one way in which an attempt's events reach the log, in order: everything of a turn is one append, one append
+ * is in flight, and what comes meanwhile is the next. An append that got no answer is repeated with the same sequence
+ * and body, so it is written once. A batch that is refused is sent again group by group, so that a refusal
+ * hits only what caused it. After the attempt's end or the loss of its lease nothing is sent and no promise settles.
+ */
+export class Appender {
+  readonly #link: Pick<WorkerLink, 'append'>;
+  readonly #lease: LeaseRef;
+  readonly #place: { clock: Clock; random: Random };
+  readonly #onLost: (error: unknown) => void;
+  readonly #closed = new AbortController();
+  #queue: Group[] = [];
+  #bytes = 0;
+  #sequence = 1;
+  #scheduled = false;
+  #sending = false;
+  #room: (() => void)[] = [];
+
+  constructor(
+    link: Pick<WorkerLink, 'append'>,
+    lease: LeaseRef,
+    place: { clock: Clock; random: Random },
+    onLost: (error: unknown) => void,
+  ) {
+    this.#link = link;
+    this.#lease = lease;
+    this.#place = place;
+    this.#onLost = onLost;
+  }
+
+  /** Resolves once the events are in the log. Errors: those of {@link WorkerLink.append}, for these events alone. */
+  push(events: NewEvent[], { ends = false } = {}): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed.signal.aborted) return;
+      const bytes = JSON.stringify(events).length;
+      this.#bytes += bytes;
+      this.#queue.push({ events, bytes, ends, resolve, reject });
+      this.#schedule();
+    });
+  }
+
+  /** Resolves when so little waits that a stream may go on. */
+  async room(): Promise<void> {
+    while (this.#bytes > ROOM && !this.#closed.signal.aborted) {
+      await new Promise<void>((resolve) => this.#room.push(resolve));
+    }
+  }
+
+  close(): void {
+    this.#closed.abort();
+    this.#queue = [];
+    this.#bytes = 0;
+    this.#wake();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#sending) return;
+    this.#scheduled = true;
+    nextTurn(() => {
+      this.#scheduled = false;
+      this.#sending = true;
+      this.#drain().then(
+        () => {
+          this.#sending = false;
+        },
+        (error: unknown) => {
+          this.close();
+          this.#onLost(error);
+        },
+      );
+    });
+  }
+
+  async #drain(): Promise<void> {
+    while (this.#queue.length > 0) {
+      await this.#deliver(this.#take());
+      this.#wake();
+    }
+  }
+
+  #take(): Group[] {
+    let bytes = 0;
+    let events = 0;
+    let count = 0;
+    for (const group of this.#queue) {
+      if (count > 0 && (bytes + group.bytes > BATCH_BYTES || events + group.events.length > BATCH_EVENTS)) break;
+      bytes += group.bytes;
+      events += group.events.length;
+      count += 1;
+      if (group.ends) break;
+    }
+    this.#bytes -= bytes;
+    return this.#queue.splice(0, count);
+  }
+
+  async #deliver(groups: Group[]): Promise<void> {
+    if (this.#closed.signal.aborted) return;
+    const events = groups.flatMap((group) => group.events);
+    const sequence = this.#sequence;
+    try {
+      await persist(() => this.#link.append(this.#lease, sequence, events), {
+        ...this.#place,
+        signal: this.#closed.signal,
+      });
+    } catch (error) {
+      if (this.#closed.signal.aborted) return;
+      if (isTransient(error) || (error instanceof MillraceError && OVER.has(error.code))) throw error;
+      if (groups.length === 1) groups[0]?.reject(error);
+      else for (const group of groups) await this.#deliver([group]);
+      return;
+    }
+    this.#sequence += 1;
+    for (const group of groups) group.resolve();
+    if (groups.at(-1)?.ends) this.close();
+  }
+
+  #wake(): void {
+    const waiting = this.#room;
+    this.#room = [];
+    for (const go of waiting) go();
+  }
+}

@@ -1,0 +1,17 @@
+export type {
+  BlobRef,
+  FileFacts,
+  GraphNode,
+  Json,
+  RetryPolicy,
+  WorkerLink,
+  WorkflowDefinition,
+} from '@millrace/protocol';
+export { MillraceError } from '@millrace/protocol';
+export type { AgentAnswer, AgentOptions, AgentSource, AgentToolCall } from './agent-stream.ts';
+export * from './context.ts';
+export { NonRetryable, type StopKind, Stopped } from './errors.ts';
+export { createHttpLink, type HttpLinkOptions } from './http-link.ts';
+export { type AnyTask, type Handler, type Schema, type Task, type TaskOptions, task } from './task.ts';
+export { createWorker, type Worker, type WorkerOptions } from './worker.ts';
+export { type NodeSpec, type WorkflowSpec, workflow } from './workflow.ts';
