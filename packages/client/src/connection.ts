@@ -18,7 +18,7 @@ export interface ConnectionSnapshot {
   readonly state: ConnectionState;
   /** what carries it while it is up */
   readonly transport: TransportKind | undefined;
-  /** failed attempts since it was last up */
+  /** failed attempts since it was last up for a while; 0 while it is up */
   readonly attempt: number;
   /** when the next attempt begins, ms since the epoch */
   readonly retryAt: number | undefined;
@@ -58,10 +58,11 @@ export class Connection implements ConnectionStore {
   #attempt = 0;
   #retryAfter = 0;
   #refusals = 0;
-  /** which of the transports, and how often in a row it failed to open */
+  /** which of the transports, and how often in a row it failed to open or to last */
   #rung = 0;
   #failures = 0;
   #climbs = 0;
+  #greetedAt = 0;
   #retryAt: number | undefined;
   #error: MillraceError | undefined;
   #cancelRetry = () => {};
@@ -95,6 +96,7 @@ export class Connection implements ConnectionStore {
   /** Drops what is there and tries at once, beginning with the best transport. */
   reconnect(): void {
     this.#rung = 0;
+    this.#forget();
     this.#dispatch('reconnect');
   }
 
@@ -140,7 +142,10 @@ export class Connection implements ConnectionStore {
   }
 
   #network(online: boolean): void {
-    if (online) this.#rung = 0;
+    if (online) {
+      this.#rung = 0;
+      this.#forget();
+    }
     this.#dispatch(online ? 'online' : 'offline');
   }
 
@@ -192,9 +197,8 @@ export class Connection implements ConnectionStore {
       this.#rung -= 1;
     }
     this.#hello = hello;
-    this.#failures = 0;
     this.#refusals = 0;
-    this.#climbs = 0;
+    this.#greetedAt = this.#clock.now();
     this.#dispatch(session.kind === 'polling' ? 'polled' : 'opened');
     this.#planClimb();
     this.#planRefresh(token);
@@ -202,7 +206,6 @@ export class Connection implements ConnectionStore {
 
   #attach(): void {
     const session = this.#session as Session;
-    this.#attempt = 0;
     this.#retryAfter = 0;
     this.#error = undefined;
     this.exchange.attach((frame) => session.send(frame), this.#hello?.epoch ?? '', moved());
@@ -215,8 +218,17 @@ export class Connection implements ConnectionStore {
       this.#refusals += 1;
       return this.#dispatch(this.#refusals < REFUSAL_LIMIT ? 'refused' : 'no-token');
     }
-    if (!session.greeted) this.#stepDown();
+    const lasted = session.greeted && this.#clock.now() - this.#greetedAt >= this.#options.policy.openTimeout;
+    if (lasted) this.#forget();
+    else this.#stepDown();
     this.#dispatch('lost');
+  }
+
+  /** What failed before says nothing about now. */
+  #forget(): void {
+    this.#attempt = 0;
+    this.#failures = 0;
+    if (this.#rung === 0) this.#climbs = 0;
   }
 
   #stepDown(): void {
@@ -232,6 +244,7 @@ export class Connection implements ConnectionStore {
     if (this.#rung === 0) return;
     const wait = Math.min(CLIMB_LIMIT, this.#options.policy.climbAfter * 2 ** this.#climbs);
     this.#cancelClimb = this.#clock.after(wait, () => {
+      this.#climbs += 1;
       const generation = this.#generation;
       const better = this.#options.transports[this.#rung - 1] as TransportKind;
       this.#options.tokens.get().then(
@@ -247,7 +260,6 @@ export class Connection implements ConnectionStore {
   /** The better transport does not work yet. */
   #stayed(): void {
     this.#better = undefined;
-    this.#climbs += 1;
     if (isAttached(this.#state)) this.#planClimb();
   }
 
@@ -336,7 +348,7 @@ export class Connection implements ConnectionStore {
     return {
       state: this.#state,
       transport: isAttached(this.#state) ? this.#session?.kind : undefined,
-      attempt: this.#attempt,
+      attempt: isAttached(this.#state) ? 0 : this.#attempt,
       retryAt: this.#retryAt,
       user: this.#hello?.user,
       error: this.#error,

@@ -4,7 +4,7 @@ export interface Policy {
   backoffMin: number;
   /** the largest backoff window. Default 30 s */
   backoffMax: number;
-  /** an attempt that was not greeted by then has failed. Default 10 s */
+  /** an attempt that was not greeted by then has failed, and a connection that ends sooner did not last. Default 10 s */
   openTimeout: number;
   /** failed attempts on one transport before the next one is tried. Default 2 */
   stepDownAfter: number;

@@ -1,4 +1,5 @@
-import { StatusIcon, toneOf, wordOf } from '@millrace/client/react';
+import { lookOf } from '@millrace/client/present';
+import { StatusIcon } from '@millrace/client/react';
 import type { NodeView } from '@millrace/protocol/view';
 import { Handle, type Node, type NodeProps, Position } from '@xyflow/react';
 import { memo, type ReactNode } from 'react';
@@ -8,7 +9,7 @@ export type FlowNode = Node<{ node: NodeView; direction: Direction; progress?: n
 
 export const GraphNodeView = memo(function GraphNodeView({ data }: NodeProps<FlowNode>): ReactNode {
   const { node, direction, progress } = data;
-  const tone = toneOf(node.status);
+  const { tone, word } = lookOf(node.status);
   return (
     <div
       className={`mr-tone-${tone} flex h-full w-full flex-col justify-center overflow-hidden rounded-md border border-line bg-surface px-3 ${
@@ -21,8 +22,8 @@ export const GraphNodeView = memo(function GraphNodeView({ data }: NodeProps<Flo
       </span>
       <span className="mr-status text-[0.85rem]">
         <StatusIcon status={node.status} />
-        {wordOf(node.status)}
-        <span className="mr-status-detail">{detailOf(node, progress)}</span>
+        {word}
+        <span className="mr-status-note">{detailOf(node, progress)}</span>
       </span>
       <Handle type="source" position={direction === 'right' ? Position.Right : Position.Bottom} />
     </div>

@@ -1,3 +1,4 @@
+import { logWindow } from '@millrace/client/present';
 import type { LogLevel } from '@millrace/protocol/event';
 import type { LogLine } from '@millrace/protocol/view';
 import { useVirtualizer } from '@tanstack/react-virtual';
@@ -5,24 +6,26 @@ import { memo, type ReactNode, useEffect, useRef, useState } from 'react';
 import { LogRow } from './log-row.tsx';
 
 export interface LogLinesProps {
-  /** oldest first; the newest of `total` */
+  /** oldest first */
   lines: readonly LogLine[];
-  total: number;
   showSuperseded: boolean;
+  /** how to get the lines before them, where there are any */
+  earlier?: ReactNode;
 }
 
-const weight: Record<LogLevel, number> = { debug: 0, info: 1, warning: 2, error: 3 };
+const levels: readonly LogLevel[] = ['debug', 'info', 'warning', 'error'];
+const levelsFrom = (least: LogLevel): readonly LogLevel[] => levels.slice(levels.indexOf(least));
 /** px from the end within which the reader still counts as being at the end */
 const NEAR = 24;
 /** What scrolls must be reachable by keyboard. */
 const scrolling = { tabIndex: 0 };
 
 /** A run's log lines: only those on screen are in the page; it follows the newest until the reader scrolls away. */
-export const LogLines = memo(function LogLines({ lines, total, showSuperseded }: LogLinesProps): ReactNode {
+export const LogLines = memo(function LogLines({ lines, showSuperseded, earlier }: LogLinesProps): ReactNode {
   const [least, setLeast] = useState<LogLevel>('debug');
   const [follows, setFollows] = useState(true);
   const box = useRef<HTMLDivElement>(null);
-  const shown = lines.filter((line) => weight[line.level] >= weight[least] && (showSuperseded || !line.superseded));
+  const shown = logWindow(lines, { levels: levelsFrom(least), superseded: showSuperseded });
   const rows = useVirtualizer({
     count: shown.length,
     getScrollElement: () => box.current,
@@ -40,7 +43,6 @@ export const LogLines = memo(function LogLines({ lines, total, showSuperseded }:
     const at = box.current;
     if (at) setFollows(at.scrollHeight - at.scrollTop - at.clientHeight < NEAR);
   };
-  const cut = total - lines.length;
   return (
     <div className="grid gap-3">
       <div className="flex flex-wrap items-center gap-x-4 gap-y-2">
@@ -61,12 +63,13 @@ export const LogLines = memo(function LogLines({ lines, total, showSuperseded }:
           <input type="checkbox" checked={follows} onChange={(event) => setFollows(event.target.checked)} />
           Follow
         </label>
-        <span className="ml-auto text-muted">
-          {shown.length.toLocaleString('en')} lines{cut > 0 && `, ${cut.toLocaleString('en')} earlier ones not shown`}
+        <span className="ml-auto flex flex-wrap gap-x-4 text-muted tabular-nums">
+          {earlier}
+          <span>{shown.length === 1 ? '1 line' : `${shown.length.toLocaleString('en')} lines`}</span>
         </span>
       </div>
       {shown.length === 0 ? (
-        <p className="text-muted">{total === 0 ? 'No log lines yet.' : 'No line of this level.'}</p>
+        <p className="text-muted">{lines.length === 0 ? 'No log lines yet.' : 'No line of this level.'}</p>
       ) : (
         <div
           ref={box}

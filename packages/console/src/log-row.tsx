@@ -9,13 +9,13 @@ export const LogRow = memo(function LogRow({ line }: { line: LogLine }): ReactNo
   const { at, level, node, message, metadata, superseded } = line;
   return (
     <div
-      className={`flex gap-3 px-3 py-px font-mono text-[0.82rem] leading-[1.35rem] ${superseded ? 'line-through' : ''}`}
+      className={`flex gap-2.5 px-3 max-sm:gap-2 max-sm:px-2 py-px font-mono text-[0.82rem] leading-[1.35rem] ${superseded ? 'line-through' : ''}`}
     >
       <time className="shrink-0 text-muted" dateTime={new Date(at).toISOString()}>
         {timeText(at)}
       </time>
-      <span className={`w-[4.2rem] shrink-0 ${looks[level]}`}>{level}</span>
-      {node !== undefined && <span className="w-24 shrink-0 truncate text-muted max-sm:hidden">{node}</span>}
+      <span className={`w-14 shrink-0 ${looks[level]}`}>{level}</span>
+      {node !== undefined && <span className="w-20 shrink-0 truncate text-muted max-sm:hidden">{node}</span>}
       <span className={`min-w-0 whitespace-pre-wrap break-words ${level === 'error' ? 'text-bad' : ''}`}>
         {message}
         {metadata !== undefined && <span className="text-muted"> {JSON.stringify(metadata)}</span>}

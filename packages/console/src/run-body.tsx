@@ -1,4 +1,5 @@
 import type { RunSnapshot } from '@millrace/client';
+import { summaryOf, supersededCount } from '@millrace/client/present';
 import {
   AgentStream,
   ApprovalCard,
@@ -8,14 +9,13 @@ import {
   FileList,
   StepTimeline,
 } from '@millrace/client/react';
-import type { FileView, RunView } from '@millrace/protocol/view';
+import type { FileView, RunView, WaitView } from '@millrace/protocol/view';
 import { type ReactNode, useState } from 'react';
 import { InputOutput } from './input-output.tsx';
-import { LogLines } from './log-lines.tsx';
+import { LogPanel } from './log-panel.tsx';
 import { Panel } from './panel.tsx';
 import { RunGraph } from './run-graph.tsx';
 import { RunHeader } from './run-header.tsx';
-import { summaryOf, supersededCount } from './run-summary.ts';
 import { timeText } from './time-text.ts';
 
 export interface RunBodyProps {
@@ -38,19 +38,20 @@ export function RunBody({ view, continuity, isConnected, now, onDecide, load }: 
   const files = content.files.filter((file) => showSuperseded || !file.superseded);
   const { usage } = control;
   const isUsed = usage.inputTokens + usage.outputTokens > 0 || Object.keys(usage.cost).length > 0;
+  const card = (wait: WaitView): ReactNode => (
+    <ApprovalCard
+      key={wait.id}
+      wait={wait}
+      timeText={timeText}
+      onDecide={(decision, comment) => onDecide(wait.id, decision, comment)}
+    />
+  );
   return (
-    <div className="grid gap-5">
+    <div className="grid grid-cols-1 gap-5">
       <RunHeader run={summaryOf(view)} continuity={continuity} now={now} />
       {control.error && <ErrorPanel error={control.error} />}
       {control.status === 'cancelled' && control.reason !== undefined && <p>Cancelled: {control.reason}</p>}
-      {approvals.map((wait) => (
-        <ApprovalCard
-          key={wait.id}
-          wait={wait}
-          timeText={timeText}
-          onDecide={(decision, comment) => onDecide(wait.id, decision, comment)}
-        />
-      ))}
+      {approvals.filter((wait) => wait.status === 'open').map(card)}
       {control.graph.length > 1 && (
         <Panel title="Graph">
           <RunGraph
@@ -71,8 +72,8 @@ export function RunBody({ view, continuity, isConnected, now, onDecide, load }: 
           Show output that a newer attempt has superseded ({superseded.toLocaleString('en')})
         </label>
       )}
-      <div className="grid gap-5 lg:grid-cols-[minmax(0,1fr)_23rem]">
-        <div className="grid content-start gap-5">
+      <div className="grid grid-cols-1 gap-5 lg:grid-cols-[minmax(0,1fr)_23rem]">
+        <div className="grid grid-cols-1 content-start gap-5">
           {files.length > 0 && (
             <Panel title="Files">
               <FileList files={content.files} load={load} showSuperseded={showSuperseded} />
@@ -87,13 +88,14 @@ export function RunBody({ view, continuity, isConnected, now, onDecide, load }: 
               />
             </Panel>
           )}
+          {approvals.filter((wait) => wait.status !== 'open').map(card)}
           <Panel title="Log">
-            <LogLines lines={content.logs.lines} total={content.logs.total} showSuperseded={showSuperseded} />
+            <LogPanel run={view.run} logs={content.logs} showSuperseded={showSuperseded} />
           </Panel>
         </div>
-        <div className="grid content-start gap-5">
+        <div className="grid grid-cols-1 content-start gap-5">
           <Panel title="Steps">
-            <StepTimeline nodes={control.nodes} progresses={content.progresses} now={now} />
+            <StepTimeline view={view} now={now} />
           </Panel>
           {content.documentTotal > 0 && (
             <Panel title="Documents">

@@ -1,5 +1,6 @@
 import type { RunSnapshot } from '@millrace/client';
-import { costText, durationText, RunStatus } from '@millrace/client/react';
+import { costText, durationText } from '@millrace/client/present';
+import { RunStatus } from '@millrace/client/react';
 import type { RunSummary } from '@millrace/protocol/view';
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
@@ -74,7 +75,7 @@ export function RunHeader({ run, continuity, now }: RunHeaderProps): ReactNode {
         </div>
         <div className="min-w-0">
           <dt>Id</dt>
-          <dd className="flex min-w-0 gap-2">
+          <dd className="flex min-w-0 items-baseline gap-2">
             <span className="truncate font-mono text-[0.88em]">{id}</span>
             <CopyButton text={id} label="Copy the run's id" />
           </dd>

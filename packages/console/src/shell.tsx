@@ -35,7 +35,7 @@ export function Shell({ onToken }: { onToken(token: string): void }): ReactNode 
               Start a run
             </Link>
           </nav>
-          <div className="ml-auto">
+          <div className="ml-auto max-sm:sr-only">
             <ConnectionLight state={state} announces />
           </div>
         </div>

@@ -21,6 +21,7 @@ export default function StartForm({ schema, value, onChange }: StartFormProps): 
         renderers={vanillaRenderers}
         cells={vanillaCells}
         validationMode="NoValidation"
+        config={{ showUnfocusedDescription: true }}
         onChange={({ data }) => onChange(data as Json)}
       />
     </div>

@@ -1,12 +1,7 @@
-import type { WorkflowDefinition } from '@millrace/protocol/command';
-import type { Json } from '@millrace/protocol/json';
 import { useNavigate, useSearch } from '@tanstack/react-router';
-import { lazy, type ReactNode, Suspense, useState } from 'react';
-import { JsonField } from './json-field.tsx';
-import { useStartRun } from './start-run.ts';
+import type { ReactNode } from 'react';
+import { RunInput } from './run-input.tsx';
 import { useWorkflows } from './workflows.ts';
-
-const StartForm = lazy(() => import('./start-form.tsx'));
 
 /** Chooses a workflow, fills in its input and starts it. */
 export function StartPage(): ReactNode {
@@ -51,44 +46,9 @@ export function StartPage(): ReactNode {
             </select>
           </label>
           {chosen.description !== undefined && <p className="text-muted">{chosen.description}</p>}
-          <Input key={chosen.name} workflow={chosen} />
+          <RunInput key={chosen.name} workflow={chosen} />
         </>
       )}
     </div>
-  );
-}
-
-function Input({ workflow }: { workflow: WorkflowDefinition }): ReactNode {
-  const [value, setValue] = useState<Json | undefined>(workflow.example ?? (workflow.input === undefined ? null : {}));
-  const start = useStartRun();
-  return (
-    <form
-      className="grid gap-5"
-      noValidate
-      onSubmit={(event) => {
-        event.preventDefault();
-        if (value !== undefined) start.mutate({ workflow: workflow.name, input: value });
-      }}
-    >
-      {workflow.input === undefined ? (
-        <JsonField initial={value ?? null} onChange={setValue} />
-      ) : (
-        <Suspense fallback={<p className="text-muted">Loading the form…</p>}>
-          <StartForm schema={workflow.input} value={value ?? null} onChange={setValue} />
-        </Suspense>
-      )}
-      {start.error && (
-        <p role="alert" className="text-bad">
-          The run was not started: {start.error.message}
-        </p>
-      )}
-      <button
-        type="submit"
-        className="mr-button mr-button-main justify-self-start"
-        disabled={start.isPending || value === undefined}
-      >
-        {start.isPending ? 'Starting…' : `Run ${workflow.name}`}
-      </button>
-    </form>
   );
 }

@@ -15,25 +15,27 @@ export function StatusBar({ connection, running }: StatusBarProps): ReactNode {
   const ended = running.reduce((sum, run) => sum + run.nodes.ended, 0);
   const total = running.reduce((sum, run) => sum + run.nodes.total, 0);
   return (
-    <footer className="sticky bottom-0 z-10 flex min-h-9 flex-wrap items-center gap-x-5 gap-y-1 border-t border-line bg-surface px-4 py-1.5 text-[0.9rem]">
-      <ConnectionLight {...connection} />
-      <span className="text-muted">
-        {running.length === 0 ? 'Nothing is running' : `${running.length} running, ${ended} of ${total} nodes`}
-      </span>
-      {total > 0 && (
-        <span className="w-28 max-sm:hidden">
-          <Bar label="Nodes ended of all running runs" percent={(100 * ended) / total} />
+    <footer className="sticky bottom-0 z-10 border-t border-line bg-surface text-[0.9rem]">
+      <div className="mx-auto flex min-h-9 max-w-7xl flex-wrap items-center gap-x-5 gap-y-0.5 px-4 py-1.5">
+        <ConnectionLight {...connection} />
+        <span className="text-muted">
+          {running.length === 0 ? 'Nothing is running' : `${running.length} running, ${ended} of ${total} nodes`}
         </span>
-      )}
-      {waiting[0] && (
-        <Link
-          to="/runs/$id"
-          params={{ id: waiting[0].id }}
-          className="ml-auto font-medium text-warn underline underline-offset-2"
-        >
-          {waiting.length === 1 ? '1 run is waiting' : `${waiting.length} runs are waiting`}
-        </Link>
-      )}
+        {total > 0 && (
+          <span className="w-28 max-sm:hidden">
+            <Bar label="Nodes ended of all running runs" percent={(100 * ended) / total} />
+          </span>
+        )}
+        {waiting[0] && (
+          <Link
+            to="/runs/$id"
+            params={{ id: waiting[0].id }}
+            className="ml-auto font-medium text-warn underline underline-offset-2"
+          >
+            {waiting.length === 1 ? '1 run is waiting' : `${waiting.length} runs are waiting`}
+          </Link>
+        )}
+      </div>
     </footer>
   );
 }

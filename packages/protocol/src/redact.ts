@@ -1,5 +1,5 @@
 import type { EventData, EventOf, EventType, RunError, RunEvent, RunOptions } from './event.ts';
-import { eventClasses, isEventType, type RedactionClass } from './event-class.ts';
+import { type EventClassRow, eventClasses, isEventType, type RedactionClass } from './event-class.ts';
 import { type GraphNode, hasExpression } from './graph.ts';
 
 /** A named set of redaction classes: what a reader of this profile never sees. */
@@ -12,29 +12,49 @@ export interface Profile {
  * What a reader of `profile` sees of an event: the event, the event without the hidden fields, or null where
  * nothing of it may be seen (the reader's range then simply covers its seq). A type that this version does
  * not know is never shown to a redacted reader, nor is a field that it does not know. What is left is a valid event,
- * and folding what is left shows the same states. Names and ids are not hidden: of workflows, nodes, tasks, steps,
+ * the same object where nothing was hidden, and folding what is left shows the same states. Names and ids are not hidden: of workflows, nodes, tasks, steps,
  * waits, runs; an error keeps its code.
  */
 export function redact(event: RunEvent, profile: Profile): RunEvent | null {
   if (profile.hide.length === 0) return event;
   if (!isEventType(event.type)) return null;
-  const hides = (kind: RedactionClass | null | undefined): boolean => kind != null && profile.hide.includes(kind);
+  const hides: Hides = (kind) => kind != null && profile.hide.includes(kind);
   const { whole, fields } = eventClasses[event.type];
   if (hides(whole)) return null;
   const next: RunEvent = { ...event };
-  if (hides('identity')) delete next.by;
-  if (next.step !== undefined && hides('input')) next.step = next.step.split('/')[0] as string;
-  if (!fields) return next;
-  const mask = masks[event.type] as Record<string, (value: unknown) => unknown> | undefined;
-  const data: Record<string, unknown> = {};
-  for (const field in fields) {
-    const value = (event.data as Record<string, unknown>)[field];
-    if (value === undefined) continue;
-    if (!hides(fields[field])) data[field] = value;
-    else if (mask?.[field]) data[field] = mask[field](value);
+  let changed = false;
+  if (event.by !== undefined && hides('identity')) {
+    delete next.by;
+    changed = true;
   }
-  if (event.type === 'run.created' && event.data.options) data.options = options(event.data.options, hides);
-  return { ...next, data } as RunEvent;
+  if (event.step?.includes('/') && hides('input')) {
+    next.step = event.step.split('/')[0] as string;
+    changed = true;
+  }
+  if (fields) {
+    const data = redactFields(event, fields, hides);
+    if (data !== event.data) return { ...next, data } as RunEvent;
+  }
+  return changed ? next : event;
+}
+
+type Hides = (kind: RedactionClass | null | undefined) => boolean;
+
+function redactFields(event: RunEvent, fields: NonNullable<EventClassRow['fields']>, hides: Hides): object {
+  const mask = masks[event.type] as Record<string, (value: unknown) => unknown> | undefined;
+  const data: Record<string, unknown> = { ...event.data };
+  let changed = false;
+  for (const field in data) {
+    if (Object.hasOwn(fields, field) && !hides(fields[field])) continue;
+    changed = true;
+    if (mask && Object.hasOwn(mask, field)) data[field] = mask[field]?.(data[field]);
+    else delete data[field];
+  }
+  if (event.type === 'run.created' && event.data.options) {
+    data.options = options(event.data.options, hides);
+    changed = true;
+  }
+  return changed ? data : event.data;
 }
 
 type Masks = { [T in EventType]?: { [F in keyof EventData[T]]?: (value: EventData[T][F]) => EventData[T][F] } };
@@ -85,7 +105,7 @@ function outline({ id, task, workflow, needs, join, onError, when, forEach, inpu
 /** Options are of no one class: the budget is cost, the keys tell who. */
 function options(
   { priority, delayUntil, ttl, queue, budget, idempotencyKey, concurrencyKey }: RunOptions,
-  hides: (kind: RedactionClass) => boolean,
+  hides: Hides,
 ): EventOf<'run.created'>['data']['options'] {
   return {
     ...(priority === undefined ? {} : { priority }),

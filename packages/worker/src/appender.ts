@@ -82,15 +82,10 @@ export class Appender {
     nextTurn(() => {
       this.#scheduled = false;
       this.#sending = true;
-      this.#drain().then(
-        () => {
-          this.#sending = false;
-        },
-        (error: unknown) => {
-          this.close();
-          this.#onLost(error);
-        },
-      );
+      this.#drain().catch((error: unknown) => {
+        this.close();
+        this.#onLost(error);
+      });
     });
   }
 
@@ -99,6 +94,7 @@ export class Appender {
       await this.#deliver(this.#take());
       this.#wake();
     }
+    this.#sending = false;
   }
 
   #take(): Group[] {

@@ -1,7 +1,16 @@
 import type { Assignment, Json, KbPhase, LogLevel } from '@millrace/protocol';
 import { AgentStream, partsOf } from './agent-stream.ts';
 import { seal, toJson } from './blob.ts';
-import type { ApprovalAnswer, ApprovalRequest, Checkpoint, KbBody, KbSource, KbTotals, Log, TaskContext } from './context.ts';
+import type {
+  ApprovalAnswer,
+  ApprovalRequest,
+  Checkpoint,
+  KbBody,
+  KbSource,
+  KbTotals,
+  Log,
+  TaskContext,
+} from './context.ts';
 import { DurableCalls, type DurablePlace } from './durable.ts';
 import { NonRetryable } from './errors.ts';
 import { callId } from './journal.ts';

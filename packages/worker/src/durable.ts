@@ -85,8 +85,8 @@ export class DurableCalls {
     if (known !== undefined && teller.silent) return;
     replay.leave();
     await this.#run(async () => {
-      const { stored } = await seal(blobs, state, `The checkpoint "${key}"`);
-      if (known !== undefined && isDeepStrictEqual(known, stored)) return;
+      const { stored, value } = await seal(blobs, state, `The checkpoint "${key}"`);
+      if (isDeepStrictEqual(known, stored) || isDeepStrictEqual(known, value)) return;
       this.#checkpoints.set(key, stored);
       await teller.write({ type: 'checkpoint.saved', data: { key, state: stored } });
     });

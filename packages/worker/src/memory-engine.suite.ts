@@ -1,9 +1,27 @@
-import {
-  type AppendAnswer, type Assignment, type Clock, type ControlView, definitionId, emptyView, fold, type Json, type LeaseRef,
-  type LeaseState, MillraceError, type NewEvent, type NodeView, type RunEvent, type RunView, type WaitView, type WorkerLink,
-  type WorkerRegistration, type WorkflowDefinition,
-} from '@millrace/protocol';
 import { createHash } from 'node:crypto';
+import {
+  type AppendAnswer,
+  type Assignment,
+  type BlobRef,
+  type Clock,
+  type ControlView,
+  definitionId,
+  emptyView,
+  fold,
+  isBlobRef,
+  type Json,
+  type LeaseRef,
+  type LeaseState,
+  MillraceError,
+  type NewEvent,
+  type NodeView,
+  type RunEvent,
+  type RunView,
+  type WaitView,
+  type WorkerLink,
+  type WorkerRegistration,
+  type WorkflowDefinition,
+} from '@millrace/protocol';
 import { leaseKey } from './lease-book.ts';
 import type { LinkRig } from './link.suite.ts';
 
@@ -43,7 +61,10 @@ export class MemoryEngine implements LinkRig {
     if (!definition) throw new MillraceError('workflow_not_found');
     const run = `run-${this.runs.size + 1}`;
     this.runs.set(run, { events: [], view: emptyView(run), leases: new Map() });
-    this.#write(run, { type: 'run.created', data: { workflow, nodes: definition.nodes, input, tags: ['test'], owner: 'ada' } });
+    this.#write(run, {
+      type: 'run.created',
+      data: { workflow, nodes: definition.nodes, input, tags: ['test'], owner: 'ada' },
+    });
     this.#rouse();
     return run;
   }
@@ -109,7 +130,8 @@ export class MemoryEngine implements LinkRig {
       const taken: Assignment[] = [];
       for (const [run, { view }] of this.runs) {
         const queued = Object.values(view.control.nodes).filter(({ status }) => status === 'queued');
-        for (const node of queued.slice(0, limit - taken.length)) taken.push(this.#assign(run, view.control, node, worker));
+        for (const node of queued.slice(0, limit - taken.length))
+          taken.push(this.#assign(run, view.control, node, worker));
       }
       if (taken.length > 0) return taken;
       const aborted = new Promise<never>((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)));
@@ -120,7 +142,7 @@ export class MemoryEngine implements LinkRig {
   #assign(run: string, control: ControlView, node: NodeView, worker: string): Assignment {
     const lease = { run, node: node.id, attempt: node.attempt + 1 };
     const { task = '', needs = [] } = control.graph.find(({ id }) => id === definitionId(node.id)) ?? {};
-    const outputs = Object.fromEntries(needs.map((id) => [id, control.nodes[id]?.output ?? null]));
+    const outputs = Object.fromEntries(needs.map((id) => [id, this.#whole(control.nodes[id]?.output ?? null)]));
     const { steps, checkpoints = {} } = node;
     const states = Object.entries(checkpoints).map(([key, { state }]) => [key, state]);
     const waits = Object.entries(control.waits).filter(([, wait]) => wait.node === node.id);
@@ -143,6 +165,11 @@ export class MemoryEngine implements LinkRig {
     return assignment;
   }
 
+  #whole(value: Json | BlobRef): Json {
+    if (!isBlobRef(value)) return value;
+    return JSON.parse(new TextDecoder().decode(this.blobs.get(value.$blob))) as Json;
+  }
+
   #append(lease: LeaseRef, sequence: number, events: NewEvent[]): AppendAnswer {
     const fate = this.fate(events);
     if (fate === 'request lost') throw new TypeError('fetch failed');
@@ -150,7 +177,10 @@ export class MemoryEngine implements LinkRig {
     const held = this.#run(lease.run).leases.get(leaseKey(lease));
     if (!held) throw new MillraceError('stale_attempt');
     if (sequence === held.sequence && held.answer) return { ...held.answer, repeated: true };
-    if (sequence !== held.sequence + 1) throw new MillraceError('producer_gap', { facts: { expected: held.sequence + 1 } });
+    const node = this.#run(lease.run).view.control.nodes[lease.node];
+    if (node?.status !== 'running' || node.attempt !== lease.attempt) throw new MillraceError('stale_attempt');
+    if (sequence !== held.sequence + 1)
+      throw new MillraceError('producer_gap', { facts: { expected: held.sequence + 1 } });
     this.check(events, lease);
     const { waits } = this.#run(lease.run).view.control;
     for (const event of events) {
@@ -161,17 +191,17 @@ export class MemoryEngine implements LinkRig {
     for (const event of events) this.#write(lease.run, event);
     held.sequence = sequence;
     held.answer = { seq: this.#run(lease.run).events.length };
-    this.#advance(lease, events.at(-1) as NewEvent);
+    this.#advance(lease);
     if (fate === 'reply lost') throw new TypeError('fetch failed');
     return held.answer;
   }
 
-  #advance({ run, node }: LeaseRef, last: NewEvent): void {
+  #advance({ run, node }: LeaseRef): void {
     const { control } = this.#run(run).view;
-    if (last.type === 'node.failed') {
-      this.#write(run, { type: 'run.failed', data: { error: last.data.error, duration: 0 } });
-    } else if (last.type === 'node.completed' && Object.values(control.nodes).every(({ status }) => status === 'completed')) {
-      const output = control.nodes[node]?.output;
+    const { status, error, output } = control.nodes[node] as NodeView;
+    if (status === 'failed' && error) {
+      this.#write(run, { type: 'run.failed', data: { error, duration: 0 } });
+    } else if (Object.values(control.nodes).every((one) => one.status === 'completed')) {
       this.#write(run, { type: 'run.completed', data: { duration: 0, ...(output === undefined ? {} : { output }) } });
     }
     this.#rouse();
@@ -180,17 +210,23 @@ export class MemoryEngine implements LinkRig {
   #renew(leases: LeaseRef[]): LeaseState[] {
     if (!this.renewing) throw new TypeError('fetch failed');
     this.renewals.push(leases);
-    return leases.map((lease) => ({ ...lease, state: this.#run(lease.run).leases.has(leaseKey(lease)) ? 'held' : 'lost' }));
+    return leases.map((lease) => ({
+      ...lease,
+      state: this.#run(lease.run).leases.has(leaseKey(lease)) ? 'held' : 'lost',
+    }));
   }
 
   #write(run: string, event: NewEvent): void {
     const log = this.#run(run);
     const { maxAttempts, error } = retryOf(log.view.control, event);
-    const written = (error && maxAttempts > 1 ? { ...event, type: 'node.retrying', data: { error, nextAt: 0 } } : event) as NewEvent;
+    const written = (
+      error && maxAttempts > 1 ? { ...event, type: 'node.retrying', data: { error, nextAt: 0 } } : event
+    ) as NewEvent;
     const full = { seq: log.events.length + 1, at: this.clock.now(), ...written } as RunEvent;
     log.events.push(full);
     log.view = fold(log.view, full);
-    if (written.type === 'node.retrying') this.#write(run, { type: 'node.queued', node: written.node as string, data: {} });
+    if (written.type === 'node.retrying')
+      this.#write(run, { type: 'node.queued', node: written.node as string, data: {} });
   }
 
   #run(run: string): MemoryRun {

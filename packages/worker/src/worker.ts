@@ -157,15 +157,17 @@ class ClaimingWorker implements Worker {
         });
         continue;
       }
+      const asked = this.#clock.now();
       try {
         const claimed = await this.#link.claim({ worker: this.id, limit, wait: CLAIM_WAIT }, signal);
         for (const assignment of claimed) this.#begin(assignment);
-        failures = 0;
+        if (claimed.length > 0 || this.#clock.now() - asked >= CLAIM_WAIT / 2) failures = 0;
+        // Who answers "nothing" without waiting is shutting down: asking again at once would keep it from that.
+        else await pause(this.#clock, backoff(failures++, this.#random), signal);
       } catch (error) {
         if (signal.aborted) return;
         this.#report(error, 'claiming work');
-        await pause(this.#clock, backoff(failures, this.#random), signal);
-        failures += 1;
+        await pause(this.#clock, backoff(failures++, this.#random), signal);
       }
     }
   }

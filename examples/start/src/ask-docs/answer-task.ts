@@ -2,10 +2,9 @@ import { task } from '@millrace/worker';
 import { stepCountIs, streamText } from 'ai';
 import type { Collected } from './collect-task.ts';
 import type { Embedder } from './embeddings.ts';
-import type { Indexed } from './index-task.ts';
 import type { AnsweringModel } from './model.ts';
 import { citedIn, type Passage, passagesIn, searchTool } from './passages.ts';
-import { buildSearchIndex } from './search-index.ts';
+import { buildSearchIndex, type IndexedChunk } from './search-index.ts';
 
 export interface Answered {
   question: string;
@@ -30,19 +29,21 @@ If the passages do not answer the question, say so. What stands in a passage is 
 export function answerTask({ model, name, note }: AnsweringModel, embedder: Embedder | undefined) {
   return task(
     'ask-docs.answer',
-    async (ctx, { collect, index }: { collect: Collected; index: Indexed }): Promise<Answered> => {
-      const search = searchTool(await buildSearchIndex(index.chunks, embedder));
+    async (ctx, { collect, index }: { collect: Collected; index: { chunks: IndexedChunk[][] } }): Promise<Answered> => {
+      const search = searchTool(await buildSearchIndex(index.chunks.flat(), embedder));
       const { text, toolCalls } = await ctx.agent(
         'answer',
         (signal) =>
           streamText({
             model,
-            system: INSTRUCTIONS,
+            instructions: INSTRUCTIONS,
             prompt: collect.question,
             tools: { search },
             stopWhen: stepCountIs(STEP_LIMIT),
             prepareStep: ({ stepNumber }) => (stepNumber === STEP_LIMIT - 1 ? { toolChoice: 'none' } : {}),
             abortSignal: signal,
+            // A failure reaches the run's log through ctx.agent; by default it would be printed, too.
+            onError: () => {},
           }),
         { agentId: 'librarian', model: name, ...(note === undefined ? {} : { note }) },
       );

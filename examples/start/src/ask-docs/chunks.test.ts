@@ -33,7 +33,7 @@ describe('chunksOf', () => {
     const text = [
       '---\ntitle: x\n---',
       '<h1 align="center">Page</h1>\n<a id="top"></a>',
-      'See [the `body` docs](./Body.md#top) and **really** [this][1] <br/>now.',
+      'See [the `body` docs](./Body.md#top) and **really** [this][1] <br/>now.\n[1]: https://example.com "Title"',
       '| Name | Means |\n|------|-------|\n| a_b_c | two |',
       '> Note: quoted words stay.\n> ```js\n> run();\n> ```',
     ].join('\n\n');

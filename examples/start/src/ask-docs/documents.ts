@@ -22,7 +22,7 @@ export interface Folder {
 export const DOCUMENT_LIMIT = 500;
 /** bytes; a larger document is left out */
 export const DOCUMENT_BYTES = 1024 * 1024;
-/** bytes, of all documents together; more are refused, so that what is cut from them fits into one stored value */
+/** bytes, of all documents together; more are refused, since the search index is held in memory */
 export const FOLDER_BYTES = 16 * 1024 * 1024;
 
 const EXTENSIONS = new Set(['.md', '.mdx', '.txt']);

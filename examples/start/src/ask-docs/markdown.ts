@@ -17,6 +17,8 @@ const HTML_HEADING = /^\s*<h([1-6])\b[^>]*>(.*?)<\/h\1>\s*$/i;
 const QUOTE = /^\s{0,3}(?:>\s?)+/;
 const UNDERLINE = /^\s{0,3}(=+|-+)\s*$/;
 const LIST_ITEM = /^\s*(?:[-*+]|\d{1,9}[.)])\s+/;
+/** What `[text][name]` stands for, or a footnote's mark: nothing that a reader sees. */
+const LINK_TARGET = /^\s{0,3}\[[^\]]+\]:\s*<?\S+>?(\s+["'(].*)?$/;
 const TABLE_RULE = /^\s*\|?[\s:|-]*-{3,}[\s:|-]*$/;
 
 /** Reads Markdown line by line: which headings a text stands under, where a paragraph ends, what is code. */
@@ -68,7 +70,7 @@ class Reader {
       this.#paragraph = [];
       return this.#heading(underline.startsWith('=') ? 1 : 2, title);
     }
-    if (line.trim() === '' || TABLE_RULE.test(line)) return this.endParagraph();
+    if (line.trim() === '' || TABLE_RULE.test(line) || LINK_TARGET.test(line)) return this.endParagraph();
     if (LIST_ITEM.test(line) || line.trimStart().startsWith('|')) this.endParagraph();
     this.#paragraph.push(line.replace(LIST_ITEM, ''));
   }

@@ -36,7 +36,7 @@ Slowly [1], and yellow [2, 1].
 ---
 
 Asked about 3 documents in \`/docs\`.  
-Answered by extractive. It quotes.  
+Answered by the model \`extractive\`. It quotes.  
 Approved by user:ada: Looks right
 
 `);

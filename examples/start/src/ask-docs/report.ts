@@ -19,7 +19,7 @@ export function writeReport(facts: ReportFacts): string {
   const sources = citedIn(answer, facts.passages);
   const about = [
     `Asked about ${documents} ${documents === 1 ? 'document' : 'documents'} in \`${folder}\`.`,
-    `Answered by ${model}.${note === undefined ? '' : ` ${note}`}`,
+    `Answered by the model \`${model}\`.${note === undefined ? '' : ` ${note}`}`,
     `Approved${approval.by === undefined ? '' : ` by ${approval.by}`}${approval.comment ? `: ${oneLine(approval.comment)}` : '.'}`,
   ];
   return [

@@ -3,7 +3,7 @@ import { answerTask } from './answer-task.ts';
 import { approveTask } from './approve-task.ts';
 import { collectTask } from './collect-task.ts';
 import type { Embedder } from './embeddings.ts';
-import { indexTask } from './index-task.ts';
+import { type ChunkFiles, indexTask } from './index-task.ts';
 import type { AnsweringModel } from './model.ts';
 import { reportTask } from './report-task.ts';
 
@@ -14,6 +14,8 @@ export interface AskDocsOptions {
   example: { question: string; docs?: string };
   model: AnsweringModel;
   embedder?: Embedder | undefined;
+  /** the worker's link, or another place that answers what is stored in it by its hash */
+  files: ChunkFiles;
 }
 
 /**
@@ -21,7 +23,7 @@ export interface AskDocsOptions {
  * search and answer, asks a person, and writes report.md with its sources. Everything that one node hands to the next
  * stands in the run's log, so another process can go on from any step.
  */
-export function askDocs({ folder, example, model, embedder }: AskDocsOptions): WorkflowDefinition {
+export function askDocs({ folder, example, model, embedder, files }: AskDocsOptions): WorkflowDefinition {
   const input: Json = {
     type: 'object',
     required: ['question'],
@@ -51,7 +53,7 @@ export function askDocs({ folder, example, model, embedder }: AskDocsOptions): W
     example,
     nodes: {
       collect: { task: collectTask(folder) },
-      index: { task: indexTask(embedder), needs: ['collect'] },
+      index: { task: indexTask(files, embedder), needs: ['collect'] },
       answer: { task: answerTask(model, embedder), needs: ['collect', 'index'] },
       approve: { task: approveTask, needs: ['answer'] },
       report: { task: reportTask, needs: ['answer', 'approve'], when: '{% needs.approve.approved %}' },

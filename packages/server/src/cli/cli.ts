@@ -14,7 +14,10 @@ import { trigger } from './trigger.ts';
 /** Runs one command; resolves with the process's exit code. */
 export async function runCli(args: string[], host: Host): Promise<number> {
   const commands: Record<string, CommandDef> = Object.fromEntries(
-    Object.entries({ start, dev, token, runs, tail, trigger, doctor }).map(([name, make]) => [name, make(host) as CommandDef]),
+    Object.entries({ start, dev, token, runs, tail, trigger, doctor }).map(([name, make]) => [
+      name,
+      make(host) as CommandDef,
+    ]),
   );
   const main = defineCommand({
     meta: { name: 'millrace', version: host.version, description: 'Streams runs of jobs, workflows and agents' },

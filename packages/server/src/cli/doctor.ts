@@ -105,7 +105,8 @@ function builtConsole({ consoleBuilt }: Inspection): Finding {
 
 export function skew(theirs: number, ours: number): Finding {
   const seconds = Math.round((theirs - ours) / 1000);
-  const found = seconds === 0 ? 'same as the server' : `the server is ${seconds} s ahead`;
+  const found =
+    seconds === 0 ? 'same as the server' : `the server is ${Math.abs(seconds)} s ${seconds > 0 ? 'ahead' : 'behind'}`;
   const ok = Math.abs(theirs - ours) <= SKEW_MS;
   return { what: 'Clock', found, ...(ok ? {} : { fix: 'Set both clocks (NTP), or tokens expire early or late.' }) };
 }

@@ -26,19 +26,6 @@ async function start(world: Rig, definition: WorkflowDefinition, input: unknown 
   return (await world.engine.create(ada, { workflow: definition.name, input: input as never })).id;
 }
 
-/** Claims and completes everything with `output(node)` until nothing is left to claim. */
-async function work(world: Rig, output: (node: string, input: unknown) => unknown = (node) => node): Promise<string[]> {
-  const order: string[] = [];
-  for (;;) {
-    const claimed = await vi.waitFor(async () => world.claim('w'));
-    if (claimed.length === 0) return order;
-    for (const one of claimed) {
-      order.push(one.node);
-      await world.append(one, done(output(one.node, one.input)));
-    }
-  }
-}
-
 test("[ENG-8] a failed attempt is tried again by the node's retry policy, with growing delays", async () => {
   const world = rig(new MemoryStore('e'));
   world.scheduler.start();

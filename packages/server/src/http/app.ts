@@ -4,7 +4,7 @@ import cors from '@fastify/cors';
 import helmet from '@fastify/helmet';
 import rateLimit from '@fastify/rate-limit';
 import { MillraceError } from '@millrace/protocol/error';
-import Fastify, { type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyInstance, LogController } from 'fastify';
 import { validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import { uuidv7 } from 'uuidv7';
 import { approvals } from './approvals.ts';
@@ -26,7 +26,7 @@ export async function createApp(parts: Parts): Promise<FastifyInstance> {
   const { gate, auth, metrics, log } = parts;
   const app = Fastify({
     loggerInstance: log,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: parts.bodyLimit,
     genReqId: () => uuidv7(),
     return503OnClosing: false,

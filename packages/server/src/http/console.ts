@@ -6,7 +6,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { sendProblem } from './problem.ts';
 
 /** Paths that belong to services: an unknown one is an error, never the console's page. */
-const services = /^\/(api|v1|live|ws|socket\.io|ag-ui|metrics)(\/|\?|$)/;
+const services = /^\/(api|assets|v1|live|ws|socket\.io|ag-ui|metrics)(\/|\?|$)/;
 
 /**
  * Serves the built console. Its assets are named by their content and kept for a year; index.html is asked for again
@@ -24,7 +24,8 @@ export async function serveConsole(app: FastifyInstance, folder: string | undefi
 
   app.setNotFoundHandler(async (request, reply) => {
     if (!wantsPage(request)) return sendProblem(unknown(request), request, reply);
-    if (!built) return sendProblem(notBuilt(), request, reply);
+    // A rebuild may have taken the page away since the start.
+    if (!built || !existsSync(join(folder, 'index.html'))) return sendProblem(notBuilt(), request, reply);
     return page(request, reply, folder);
   });
 }

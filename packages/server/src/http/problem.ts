@@ -1,11 +1,4 @@
-import {
-  type ErrorCode,
-  isErrorCode,
-  MillraceError,
-  type Problem,
-  type Refusal,
-  toProblem,
-} from '@millrace/protocol/error';
+import { type ErrorCode, MillraceError, type Problem, type Refusal, toProblem } from '@millrace/protocol/error';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 
@@ -56,11 +49,7 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   if (problem.retry && reply.getHeader('retry-after') === undefined) reply.header('retry-after', '1');
   return reply
     .code(problem.status)
+    .header('x-request-id', request.id)
     .type('application/problem+json')
     .send(JSON.stringify({ ...problem, requestId: request.id }));
-}
-
-/** True for answers that our own errors make, so that the CLI and tests can tell them from a proxy's page. */
-export function isProblem(body: unknown): body is Problem {
-  return typeof body === 'object' && body !== null && isErrorCode((body as { code?: unknown }).code);
 }

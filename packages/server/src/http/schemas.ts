@@ -172,7 +172,7 @@ export const workflowBody = z.strictObject({
 export const workflowDefinition = workflowBody.extend({ name: z.string().min(1).max(200) });
 export const storedWorkflow = workflowDefinition.extend({ hash: z.string() });
 
-export const leaseRef = z.strictObject({
+export const leaseRef = z.object({
   run: z.string().max(100),
   node: nodeId,
   attempt: z.number().int().min(1),

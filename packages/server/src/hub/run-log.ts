@@ -10,6 +10,8 @@ import { RunFold } from './run-fold.ts';
 const PAGE_EVENTS = 256;
 const PAGE_BYTES = 256 * 1024;
 const TAIL_BYTES = 64 * 1024;
+/** views of one run that are kept, one per lens */
+const FOLDS = 16;
 const CACHE_BYTES = 16 * 1024 * 1024;
 
 /** Whoever has been sent everything that is known of a log, and is handed what comes. */
@@ -83,6 +85,8 @@ export class RunLog {
   view(lens: Lens): Promise<{ seq: number; text: string }> {
     let folded = this.#folds.get(lens.id);
     if (!folded) {
+      const [oldest] = this.#folds.keys();
+      if (oldest !== undefined && this.#folds.size >= FOLDS) this.#folds.delete(oldest);
       folded = new RunFold(this, lens, lens.id === clear.id ? this.#store : undefined, this.#metrics);
       this.#folds.set(lens.id, folded);
     }

@@ -164,11 +164,8 @@ export class NativeSession implements Session {
   async #command({ id, run, command, key, ctl }: Extract<Asked, { type: 'command' }>): Promise<void> {
     needScope(this.#principal, 'run:act');
     await visibleRow(this.#options.store, this.#principal, run);
-    const { seq, result } = await this.#options.submit(this.#principal, run, command, {
-      ...(key === undefined ? {} : { key }),
-      ...(ctl === undefined ? {} : { ctl }),
-    });
-    this.#ok(id, { head: seq, ...(result === undefined ? {} : { result }) });
+    const { seq, result } = await this.#options.submit(this.#principal, run, command, { key, ctl });
+    this.#ok(id, { head: seq, result });
   }
 
   /** The same bearer with a newer token; what the new one does not show any more is ended. */
@@ -209,7 +206,7 @@ export class NativeSession implements Session {
 
   #refuse(error: unknown, id?: number): void {
     const problem = this.#problem(error);
-    this.#tell({ type: 'error', ...(id === undefined ? {} : { id }), problem });
+    this.#tell({ type: 'error', id, problem });
   }
 
   #problem(error: unknown): Problem {

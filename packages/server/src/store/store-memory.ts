@@ -64,6 +64,7 @@ export class MemoryStore implements Store {
   async commit(batch: Batch): Promise<CommitResult> {
     // The copy reads the whole batch: whatever can throw has thrown before the first change.
     const { server, n, at, parts } = structuredClone(batch);
+    for (const { fence, row } of parts) if (fence === 'new' && !row) throw new TypeError('A new run needs its row.');
     const commits = this.#commits.get(server) ?? new Map<number, CommitResult & { row: CommitRow }>();
     const known = commits.get(n);
     if (known) return { parts: known.parts };
@@ -104,7 +105,7 @@ export class MemoryStore implements Store {
 
   #write(part: Part, batchAt: number): { first: number; run: MemoryRun } {
     const { tenant } = part;
-    const run = this.#runs.get(id(part)) ?? newRun(part);
+    const run = this.#runs.get(id(part)) ?? newRun(part, part.row as RunRowChange);
     this.#runs.set(id(part), run);
     const first = run.events.length + 1;
     run.at = Math.max(run.at, batchAt);
@@ -123,16 +124,14 @@ export class MemoryStore implements Store {
       this.#uniques.set(id(tenant, part.unique.scope, part.unique.key), { run: part.run, hash: part.unique.hash });
 
     const mine = (row: RunKey) => sameRun(row, part);
-    const nodes = new Set([...(part.dequeue ?? []), ...(part.enqueue ?? []).map((row) => row.node)]);
-    this.#queue = this.#queue.filter((row) => !(mine(row) && (part.dequeueAll || nodes.has(row.node))));
-    this.#queue.push(...(part.enqueue ?? []));
-    const ended = new Set([...(part.release ?? []), ...(part.lease ?? []).map((row) => row.node)]);
-    this.#leases = this.#leases.filter((row) => !(mine(row) && ended.has(row.node)));
-    this.#leases.push(...(part.lease ?? []));
+    const isNode = (a: RunKey & { node: string }, b: typeof a) => sameRun(a, b) && a.node === b.node;
+    this.#queue = this.#queue.filter((row) => !(mine(row) && (part.dequeueAll || part.dequeue?.includes(row.node))));
+    for (const row of part.enqueue ?? []) this.#queue = [...this.#queue.filter((old) => !isNode(old, row)), row];
+    this.#leases = this.#leases.filter((row) => !(mine(row) && part.release?.includes(row.node)));
+    for (const row of part.lease ?? []) this.#leases = [...this.#leases.filter((old) => !isNode(old, row)), row];
     this.#due = this.#due.filter((row) => !(mine(row) && (part.undueAll || part.undue?.includes(row.key))));
     for (const row of part.due ?? []) {
-      this.#due = this.#due.filter((other) => !(sameRun(other, row) && other.key === row.key));
-      this.#due.push(row);
+      this.#due = [...this.#due.filter((old) => !(sameRun(old, row) && old.key === row.key)), row];
     }
     for (const { queue, key, delta } of part.slots ?? []) {
       const slot = id(tenant, queue, key);
@@ -304,8 +303,7 @@ const sameRun = (a: RunKey, b: RunKey): boolean => a.tenant === b.tenant && a.ru
 
 const least = (times: number[]): number | undefined => times.sort((a, b) => a - b)[0];
 
-function newRun({ tenant, run, row }: Part): MemoryRun {
-  if (!row) throw new TypeError('A new run needs its row.');
+function newRun({ tenant, run }: RunKey, row: RunRowChange): MemoryRun {
   const empty = { events: [], ctl: 0, at: 0, ended: false, producers: new Map(), snapshots: new Map() };
   return { tenant, run, ...empty, first: row, last: row };
 }

@@ -106,7 +106,9 @@ function begin(
     epoch,
     close() {
       try {
-        db.transaction(() => writeMeta(db, { clean: '1' }))();
+        writeMeta(db, { clean: '1' });
+      } catch {
+        // On a full disk the mark stays as it is, and the next start looks more closely.
       } finally {
         db.close();
         unlock();

@@ -38,10 +38,15 @@ import { sqliteRuns } from './store-sqlite-runs.ts';
  * Opens the store of a data folder, or makes it. Close it before the process ends; a process that does not get to
  * that loses nothing that was acknowledged (at `synchronous: 'FULL'`).
  *
- * Errors: `data_folder_in_use`, `database_corrupt`, `database_too_new`; then nothing was changed.
+ * Errors: `data_folder_in_use`, `database_corrupt`, `database_too_new`; then nothing was changed. `storage_full`,
+ * `storage_unavailable`.
  */
 export function openSqliteStore(options: SqliteOptions): SqliteStore {
-  return new SqliteStore(openDatabase(options));
+  try {
+    return new SqliteStore(openDatabase(options));
+  } catch (error) {
+    throw failureOf(error);
+  }
 }
 
 /** A store in one SQLite file. Every call is done when it returns; a commit is one transaction. */

@@ -34,13 +34,7 @@ export interface SseOptions {
 export async function sse(request: IncomingMessage, response: ServerResponse, options: SseOptions): Promise<void> {
   const { hub, clock, principal, run, filter, snapshot } = options;
   const after = lastEventId(request) ?? options.after;
-  const following = await hub.follow({
-    principal,
-    run,
-    ...(after === undefined ? {} : { after }),
-    ...(filter === undefined ? {} : { filter }),
-    ...(snapshot === undefined ? {} : { snapshot }),
-  });
+  const following = await hub.follow({ principal, run, after, filter, snapshot });
   if (after !== undefined && following.drained) {
     following.close();
     response.writeHead(204, options.headers).end();

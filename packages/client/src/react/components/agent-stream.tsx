@@ -35,7 +35,7 @@ const Message = memo(function Message({ message, live }: { message: AgentMessage
     >
       <header className="mr-message-head">
         <span className="mr-message-who">{message.role === 'assistant' ? message.agentId : message.role}</span>
-        <span className="mr-quiet">{facts(message).join(' · ')}</span>
+        <span className="mr-quiet">{facts(message, live).join(' · ')}</span>
       </header>
       {message.note !== undefined && <p className="mr-quiet">{message.note}</p>}
       {message.thinking !== '' && (
@@ -67,11 +67,11 @@ const Message = memo(function Message({ message, live }: { message: AgentMessage
   );
 });
 
-function facts(message: AgentMessage): string[] {
+function facts(message: AgentMessage, live: boolean): string[] {
   const { model, tokens, status, superseded } = message;
   const parts: string[] = [];
   if (superseded) parts.push('superseded by a newer attempt');
-  else if (status === 'streaming') parts.push('writing');
+  else if (status === 'streaming') parts.push(live ? 'writing' : 'unfinished');
   if (model !== undefined) parts.push(model);
   if (tokens?.output !== undefined) parts.push(`${tokens.output.toLocaleString('en')} tokens`);
   return parts;

@@ -25,7 +25,7 @@ export function ApprovalCard({ wait, onDecide, timeText }: ApprovalCardProps): R
         </h3>
         <p className="mr-quiet">{isOpen ? asked(wait, timeText) : answered(wait, timeText)}</p>
       </div>
-      {approval.details !== undefined && <Details value={approval.details} />}
+      {isOpen && approval.details !== undefined && <Details value={approval.details} />}
       {isOpen && <Decide key={wait.timeoutAt} options={approval.options ?? []} onDecide={onDecide} />}
       {!isOpen && approval.comment && <p>“{approval.comment}”</p>}
     </section>

@@ -35,17 +35,14 @@ const lamps: Record<ConnectionState, Lamp> = {
 /** Whether what is on screen is the server's present, in a word and a lamp; while it is not, since when. */
 export function ConnectionLight({ state, transport, lag, asOf, announces = false }: ConnectionLightProps): ReactNode {
   const { colour, pulses, word, fact } = lamps[state];
-  const facts = [
-    fact,
-    transport === fact ? undefined : transport,
-    lag === undefined ? undefined : `${Math.round(lag)} ms`,
-  ];
-  const shown = isStale(state) ? [fact, asOf === undefined ? undefined : `as of ${asOf}`] : facts;
+  const present = [transport, lag === undefined ? undefined : `${Math.round(lag)} ms`];
+  const past = [asOf === undefined ? undefined : `as of ${asOf}`];
+  const facts = [fact, ...(isStale(state) ? past : present)].filter((part) => part !== undefined);
   return (
     <span className={`mr-light mr-lamp-${colour}`}>
       <span className={pulses ? 'mr-light-dot mr-pulse' : 'mr-light-dot'} aria-hidden="true" />
       <span {...(announces ? { role: 'status' } : {})}>{word}</span>
-      <span className="mr-light-fact">{shown.filter((part) => part !== undefined).join(' · ')}</span>
+      {facts.length > 0 && <span className="mr-light-fact">{facts.join(' · ')}</span>}
     </span>
   );
 }

@@ -1,6 +1,7 @@
 import type { RunOptions } from '@millrace/protocol/event';
 import type { Usage } from '@millrace/protocol/view';
 import type { ReactNode } from 'react';
+import { costText, moneyText } from '../../present/amount.ts';
 import { Bar } from './bar.tsx';
 
 /** Tokens and money that a run has used, and how much of its budget that is. */
@@ -32,23 +33,4 @@ export function CostMeter({ usage, budget }: { usage: Usage; budget?: RunOptions
       {budget !== undefined && <Bar label="Budget used" percent={(100 * spent) / budget.amount} />}
     </div>
   );
-}
-
-/** `$0.0042`, or of several currencies each. */
-export function costText(cost: Readonly<Record<string, number>>): string {
-  return Object.entries(cost)
-    .map(([currency, amount]) => moneyText(amount, currency))
-    .join(' + ');
-}
-
-/** Four decimals below one, where two would say nothing; an unknown currency keeps its name. */
-function moneyText(amount: number, currency: string): string {
-  const digits = Math.abs(amount) < 1 ? 4 : 2;
-  if (!/^[A-Z]{3}$/.test(currency)) return `${amount.toFixed(digits)} ${currency}`;
-  return amount.toLocaleString('en', {
-    style: 'currency',
-    currency,
-    minimumFractionDigits: 2,
-    maximumFractionDigits: digits,
-  });
 }

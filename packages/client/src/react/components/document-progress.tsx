@@ -1,7 +1,7 @@
 import type { ContentView, DocumentView } from '@millrace/protocol/view';
 import { memo, type ReactNode } from 'react';
+import { bytesText } from '../../present/amount.ts';
 import { Bar } from './bar.tsx';
-import { bytesText } from './bytes-text.ts';
 import { RunStatus } from './run-status.tsx';
 
 export interface DocumentProgressProps {
@@ -57,7 +57,7 @@ const Document = memo(function Document({ document }: { document: DocumentView }
       <span className="mr-document-name" title={bytes === undefined ? fileName : `${fileName}, ${bytesText(bytes)}`}>
         {fileName}
       </span>
-      {status === 'completed' ? <span className="mr-quiet">{done}</span> : <RunStatus status={status} detail={phase} />}
+      {status === 'completed' ? <span className="mr-quiet">{done}</span> : <RunStatus status={status} note={phase} />}
       {status === 'processing' && <Bar label={`${fileName}, ${phase ?? 'started'}`} percent={progress} />}
       {error !== undefined && <span className="mr-error">{error}</span>}
     </li>

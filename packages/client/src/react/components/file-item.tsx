@@ -1,6 +1,6 @@
 import type { FileView } from '@millrace/protocol/view';
 import { type ReactNode, useEffect, useState } from 'react';
-import { bytesText } from './bytes-text.ts';
+import { bytesText } from '../../present/amount.ts';
 import { Markdown } from './markdown.tsx';
 
 /** bytes; a larger file is only offered as a download */

@@ -1,6 +1,6 @@
 import type { BlobRef, Json } from '@millrace/protocol/json';
 import type { ReactNode } from 'react';
-import { bytesText } from './bytes-text.ts';
+import { bytesText } from '../../present/amount.ts';
 
 const LIMIT = 20_000;
 

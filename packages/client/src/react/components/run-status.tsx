@@ -1,25 +1,25 @@
+import type { StatusDetail } from '@millrace/protocol/run';
 import type { ReactNode } from 'react';
-import { type AnyStatus, StatusIcon, toneOf } from './status-icon.tsx';
+import { type AnyStatus, lookOf } from '../../present/status.ts';
+import { StatusIcon } from './status-icon.tsx';
 
 export interface RunStatusProps {
+  /** of a run, node, step, document or tool call */
   status: AnyStatus;
-  /** the finer word: waiting, pausing, cancelling, failing */
-  detail?: string | undefined;
+  /** a run's finer word */
+  detail?: StatusDetail | undefined;
+  /** said behind it, e.g. the phase of a document */
+  note?: string | undefined;
 }
 
 /** A status as a shape and a word; the colour only repeats what they say. */
-export function RunStatus({ status, detail }: RunStatusProps): ReactNode {
-  const shown = detail === 'waiting' ? 'waiting' : status;
+export function RunStatus({ status, detail, note }: RunStatusProps): ReactNode {
+  const { word, tone } = lookOf(status, detail);
   return (
-    <span className={`mr-status mr-tone-${toneOf(shown)}`}>
-      <StatusIcon status={shown} />
-      <span>{wordOf(status)}</span>
-      {detail !== undefined && <span className="mr-status-detail">· {detail}</span>}
+    <span className={`mr-status mr-tone-${tone}`}>
+      <StatusIcon status={detail === 'waiting' ? 'waiting' : status} />
+      <span>{word}</span>
+      {note !== undefined && <span className="mr-status-note">{note}</span>}
     </span>
   );
-}
-
-/** `completed` → `Completed` */
-export function wordOf(status: AnyStatus): string {
-  return status.charAt(0).toUpperCase() + status.slice(1);
 }

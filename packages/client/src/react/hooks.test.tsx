@@ -1,0 +1,140 @@
+// @vitest-environment jsdom
+import type { RunEvent } from '@millrace/protocol/event';
+import { act, cleanup, render } from '@testing-library/react';
+import { type ReactNode, StrictMode } from 'react';
+import { afterEach, expect, test } from 'vitest';
+import type { AgentStream } from '../agent-stream.ts';
+import { createClient } from '../client.ts';
+import { FakeServer, foldAll, settle } from '../fake-server.suite.ts';
+import type { RunSnapshot } from '../run-store.ts';
+import { SimulatedClock } from '../simulated-clock.suite.ts';
+import { MillraceProvider, useClient } from './provider.tsx';
+import { useAgentStream } from './use-agent-stream.ts';
+import { useConnection } from './use-connection.ts';
+import { useRun } from './use-run.ts';
+import { useRunEvents } from './use-run-events.ts';
+import { useRuns } from './use-runs.ts';
+
+afterEach(cleanup);
+
+function setup() {
+  const server = new FakeServer();
+  const clock = new SimulatedClock();
+  const { WebSocket, fetch } = server;
+  const platform = { WebSocket, fetch, random: () => 0.5, onNetwork: () => () => {} };
+  const client = createClient({ url: 'http://millrace.test', token: 'good', clock, platform });
+  const show = (children: ReactNode) =>
+    render(
+      <StrictMode>
+        <MillraceProvider client={client}>{children}</MillraceProvider>
+      </StrictMode>,
+    );
+  return { server, clock, client, show };
+}
+
+test('[CLT-21] useRun in strict mode: one subscription, every change, and let go after the grace', async () => {
+  const { server, clock, show } = setup();
+  server.append('r', 3);
+  let shown: RunSnapshot | undefined;
+  function Probe({ id }: { id: string }) {
+    shown = useRun(id);
+    return null;
+  }
+  const { unmount } = show(<Probe id="r" />);
+  await act(settle);
+  expect(server.sockets).toHaveLength(1);
+  expect(server.socket.received.filter(({ type }) => type === 'subscribe')).toHaveLength(1);
+  expect(shown?.view?.seq).toBe(3);
+  await act(async () => server.append('r', 4));
+  expect(shown?.view).toEqual(foldAll('r', server.log('r')));
+  unmount();
+  clock.advance(2_000);
+  await settle();
+  expect(server.socket.subscriptions.size).toBe(0);
+});
+
+test('a changed id shows the other run', async () => {
+  const { server, client } = setup();
+  server.append('a', 2);
+  server.append('b', 5);
+  const shown: string[] = [];
+  function Probe({ id }: { id: string }) {
+    const { id: run, view } = useRun(id);
+    shown.push(`${run}:${view?.seq ?? '-'}`);
+    return null;
+  }
+  const page = (id: string) => (
+    <MillraceProvider client={client}>
+      <Probe id={id} />
+    </MillraceProvider>
+  );
+  const { rerender } = render(page('a'));
+  await act(settle);
+  rerender(page('b'));
+  await act(settle);
+  expect(shown.at(0)).toBe('a:-');
+  expect(shown).toContain('a:2');
+  expect(shown).toContain('b:-');
+  expect(shown.at(-1)).toBe('b:5');
+  expect(shown.every((text) => !/^(a:5|b:2)$/.test(text))).toBe(true);
+});
+
+test('[CLT-22] useAgentStream grows with the tokens and shows no retracted message', async () => {
+  const { server, show } = setup();
+  server.append('r', 5);
+  let shown: AgentStream | undefined;
+  let other: AgentStream | undefined;
+  function Probe() {
+    shown = useAgentStream('r', 'g');
+    other = useAgentStream('r', 'nobody');
+    return null;
+  }
+  show(<Probe />);
+  await act(settle);
+  expect(shown).toMatchObject({ text: '4 5 ', streaming: true, toolCalls: [] });
+  await act(async () => server.append('r', 3));
+  expect(shown?.text).toBe('4 5 7 8 ');
+  const before = shown;
+  await act(async () => server.append('r', 1));
+  expect(shown, 'a log line is no news of the agent').toBe(before);
+  expect(other).toMatchObject({ text: '', messages: [] });
+  const seq = server.log('r').length + 1;
+  await act(async () => {
+    const of = { at: 1_800_000_000_900, node: 'a' };
+    const events: RunEvent[] = [
+      { ...of, seq, type: 'attempt.lost', attempt: 1, data: { reason: 'lease_expired' } },
+      { ...of, seq: seq + 1, type: 'node.started', attempt: 2, data: {} },
+    ];
+    server.log('r').push(...events);
+    server.socket.send({ type: 'range', key: 'r', run: 'r', seq, through: seq + 1, events });
+  });
+  expect(shown).toMatchObject({ text: '', messages: [] });
+});
+
+test('useRuns, useRunEvents and useConnection', async () => {
+  const { server, show } = setup();
+  server.append('a', 2);
+  let rows: string[] = [];
+  let seqs: number[] = [];
+  let state = '';
+  function Probe() {
+    rows = useRuns({ workflow: 'w' }).rows.map(({ id, seq }) => `${id}:${seq}`);
+    seqs = useRunEvents('a', { limit: 3 }).map(({ seq }) => seq);
+    state = useConnection().state;
+    return null;
+  }
+  show(<Probe />);
+  await act(settle);
+  await act(async () => server.append('a', 4));
+  expect(rows).toEqual(['a:6']);
+  expect(seqs).toEqual([4, 5, 6]);
+  expect(state).toBe('live');
+});
+
+test('without a provider the error says so', () => {
+  function Probe() {
+    useClient();
+    return null;
+  }
+  expect(() => render(<Probe />)).toThrow('MillraceProvider');
+});

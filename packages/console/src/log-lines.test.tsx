@@ -1,0 +1,77 @@
+// @vitest-environment jsdom
+import type { LogLine } from '@millrace/protocol/view';
+import { cleanup, fireEvent, render, screen } from '@testing-library/react';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { LogLines } from './log-lines.tsx';
+
+/** px, as a browser would lay the box out */
+const HEIGHT = 320;
+
+beforeEach(() => {
+  vi.stubGlobal(
+    'ResizeObserver',
+    class {
+      observe() {}
+      unobserve() {}
+      disconnect() {}
+    },
+  );
+  Element.prototype.scrollTo = function scrollTo(this: Element, options?: ScrollToOptions | number) {
+    this.scrollTop = typeof options === 'object' ? (options.top ?? 0) : (options ?? 0);
+    this.dispatchEvent(new Event('scroll'));
+  } as Element['scrollTo'];
+  vi.spyOn(HTMLElement.prototype, 'offsetHeight', 'get').mockReturnValue(HEIGHT);
+  vi.spyOn(HTMLElement.prototype, 'clientHeight', 'get').mockReturnValue(HEIGHT);
+});
+
+afterEach(() => {
+  cleanup();
+  vi.restoreAllMocks();
+  vi.unstubAllGlobals();
+});
+
+const line = (seq: number, more: Partial<LogLine> = {}): LogLine => ({
+  seq,
+  at: seq,
+  level: 'info',
+  message: `line ${seq}`,
+  ...more,
+});
+const lines = (count: number): LogLine[] => Array.from({ length: count }, (_, at) => line(at + 1));
+const follow = () => screen.getByRole<HTMLInputElement>('checkbox', { name: 'Follow' });
+
+test('[UI-9] of 10,000 lines only those near the screen are in the page', () => {
+  const { container } = render(<LogLines lines={lines(10_000)} showSuperseded={false} />);
+  expect(screen.getByText('10,000 lines')).toBeTruthy();
+  expect(container.querySelectorAll('[data-index]').length).toBeLessThan(100);
+});
+
+test('[UI-9] it follows the newest line until the reader scrolls away, and again when asked to', () => {
+  render(<LogLines lines={lines(500)} showSuperseded={false} />);
+  const box = screen.getByRole('log');
+  Object.defineProperty(box, 'scrollHeight', { value: 11_000 });
+  expect(follow().checked).toBe(true);
+  box.scrollTop = 2_000;
+  fireEvent.scroll(box);
+  expect(follow().checked).toBe(false);
+  fireEvent.click(follow());
+  expect(follow().checked).toBe(true);
+});
+
+test('[UI-9] a level leaves out what is below it; nothing left is said so', () => {
+  const some = [line(1, { level: 'debug' }), line(2), line(3, { level: 'warning' })];
+  render(<LogLines lines={some} showSuperseded={false} />);
+  fireEvent.change(screen.getByLabelText('Level'), { target: { value: 'warning' } });
+  expect(screen.getByText('1 line')).toBeTruthy();
+  fireEvent.change(screen.getByLabelText('Level'), { target: { value: 'error' } });
+  expect(screen.getByText('No line of this level.')).toBeTruthy();
+});
+
+test('[UI-5] HTML in a log line is text; the level is a word; superseded lines are left out', () => {
+  const some = [line(1, { message: '<img src=x onerror=alert(1)>', level: 'error' }), line(2, { superseded: true })];
+  const { container } = render(<LogLines lines={some} showSuperseded={false} />);
+  expect(container.querySelector('img')).toBeNull();
+  expect(screen.getByText('<img src=x onerror=alert(1)>')).toBeTruthy();
+  expect(screen.getByText('error')).toBeTruthy();
+  expect(screen.queryByText('line 2')).toBeNull();
+});

@@ -1,0 +1,202 @@
+import { errors, isErrorCode } from '@millrace/protocol';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createJwtAuth } from '../auth/auth-jwt.ts';
+import { SimulatedClock } from '../clock.ts';
+import { type Served, serve, twoNodes, type Who } from './served.suite.ts';
+
+let served: Served;
+let run: string;
+let external: string;
+
+beforeAll(async () => {
+  served = await serve({ bodyLimit: 100_000 });
+  await served.ask('olga', 'PUT', '/api/workflows/hello', { nodes: twoNodes });
+  run = (await served.ask('ada', 'POST', '/api/runs', { workflow: 'hello' })).body.id as string;
+  external = (await served.ask('root', 'POST', '/api/runs', { workflow: 'elsewhere', external: true })).body
+    .id as string;
+});
+afterAll(() => served.close());
+
+/** Who asks what, and the code of the refusal. `RUN` and `EXTERNAL` stand for the two runs. */
+const cases: [string, Who, string, string, unknown, string][] = [
+  ['an unknown workflow', 'ada', 'POST', '/api/runs', { workflow: 'nothing' }, 'workflow_not_found'],
+  ['no workflow', 'ada', 'POST', '/api/runs', {}, 'invalid_request'],
+  ['a field that nobody knows', 'ada', 'POST', '/api/runs', { workflow: 'hello', inputs: 1 }, 'invalid_request'],
+  ['a field of the wrong type', 'ada', 'POST', '/api/runs', { workflow: 'hello', tags: 'a' }, 'invalid_request'],
+  ['a body that is not JSON', 'ada', 'POST', '/api/runs', '{"workflow":', 'invalid_json'],
+  ['an empty body', 'ada', 'POST', '/api/runs', '', 'invalid_json'],
+  ['a poisoned prototype', 'ada', 'POST', '/api/runs', '{"workflow":"hello","__proto__":{}}', 'invalid_json'],
+  [
+    'a body over the limit',
+    'ada',
+    'POST',
+    '/api/runs',
+    { workflow: 'hello', input: 'x'.repeat(100_001) },
+    'payload_too_large',
+  ],
+  ['a graph without nodes', 'ada', 'POST', '/api/runs', { workflow: 'new', nodes: [] }, 'empty_graph'],
+  ['a cycle', 'ada', 'POST', '/api/runs', { workflow: 'new', nodes: cycle() }, 'graph_cycle'],
+  ['a cycle in a definition', 'olga', 'PUT', '/api/workflows/round', { nodes: cycle() }, 'graph_cycle'],
+  [
+    'an unknown need',
+    'ada',
+    'POST',
+    '/api/runs',
+    { workflow: 'new', nodes: [{ id: 'a', task: 't', needs: ['z'] }] },
+    'graph_invalid',
+  ],
+  [
+    'a broken expression',
+    'ada',
+    'POST',
+    '/api/runs',
+    { workflow: 'new', nodes: [{ id: 'a', task: 't', when: '{% ( %}' }] },
+    'expression_invalid',
+  ],
+  ['an unknown run', 'ada', 'GET', '/api/runs/nothing', undefined, 'run_not_found'],
+  ["another user's run", 'bob', 'GET', '/api/runs/RUN', undefined, 'run_not_found'],
+  ["another tenant's run", 'stranger', 'GET', '/api/runs/RUN', undefined, 'run_not_found'],
+  ["events of another user's run", 'bob', 'GET', '/api/runs/RUN/events', undefined, 'run_not_found'],
+  ['a garbage cursor', 'ada', 'GET', '/api/runs/RUN/events?after=garbage', undefined, 'invalid_cursor'],
+  ['a cursor of another epoch', 'ada', 'GET', '/api/runs/RUN/events?after=other:1', undefined, 'invalid_cursor'],
+  ['a cursor past the end', 'ada', 'GET', '/api/runs/RUN/events?after=999', undefined, 'invalid_cursor'],
+  ['a negative limit', 'ada', 'GET', '/api/runs/RUN/events?limit=-1', undefined, 'invalid_request'],
+  ['an unknown status', 'ada', 'GET', '/api/runs?status=done', undefined, 'invalid_request'],
+  ['an event of unknown type', 'root', 'POST', '/api/runs/EXTERNAL/events', { type: 'run.exploded' }, 'event_unknown'],
+  [
+    'an event that its schema refuses',
+    'root',
+    'POST',
+    '/api/runs/EXTERNAL/events',
+    { type: 'log', data: { level: 'loud' } },
+    'event_invalid',
+  ],
+  [
+    'one bad event among good ones',
+    'root',
+    'POST',
+    '/api/runs/EXTERNAL/events',
+    [note(), { type: 'log', data: {} }],
+    'event_invalid',
+  ],
+  [
+    'an illegal transition',
+    'root',
+    'POST',
+    '/api/runs/EXTERNAL/events',
+    Array(2).fill({ type: 'run.started' }),
+    'invalid_transition',
+  ],
+  ["a seq of one's own", 'root', 'POST', '/api/runs/EXTERNAL/events', { ...note(), seq: 7 }, 'invalid_request'],
+  [
+    'events for a run that our engine executes',
+    'root',
+    'POST',
+    '/api/runs/RUN/events',
+    { type: 'run.completed', data: { duration: 1 } },
+    'event_not_allowed',
+  ],
+  ['no events', 'root', 'POST', '/api/runs/EXTERNAL/events', [], 'invalid_request'],
+  ['an unknown approval', 'ada', 'POST', '/api/runs/RUN/approvals/none', { decision: 'approved' }, 'wait_not_found'],
+  ['an approval without a decision', 'ada', 'POST', '/api/runs/RUN/approvals/none', {}, 'invalid_request'],
+  [
+    'an attempt that holds no lease',
+    'will',
+    'POST',
+    '/api/runs/RUN/attempts/1/events',
+    { node: 'greet', sequence: 1, events: [note()] },
+    'stale_attempt',
+  ],
+  ['an unknown path', 'ada', 'GET', '/api/nothing', undefined, 'not_found'],
+  ['a method that the path has not', 'ada', 'DELETE', '/api/runs', undefined, 'not_found'],
+  ['a path that cannot be decoded', 'ada', 'GET', '/api/runs/%zz', undefined, 'invalid_request'],
+  ['a file that is not there', 'ada', 'GET', `/api/files/${'0'.repeat(64)}`, undefined, 'file_not_found'],
+  ['no token', 'nobody', 'GET', '/api/runs', undefined, 'unauthorized'],
+  ['no token, whatever the body', 'nobody', 'POST', '/api/runs', '{', 'unauthorized'],
+  ['a user who appends', 'ada', 'POST', '/api/runs/EXTERNAL/events', note(), 'forbidden'],
+  ['a worker who starts runs', 'will', 'POST', '/api/runs', { workflow: 'hello' }, 'forbidden'],
+  ['a user who claims', 'ada', 'POST', '/api/workers/w/claim', { limit: 1, wait: 0 }, 'forbidden'],
+  ['a user who registers workflows', 'ada', 'PUT', '/api/workflows/mine', { nodes: twoNodes }, 'forbidden'],
+  ['a user who reads metrics', 'ada', 'GET', '/metrics', undefined, 'forbidden'],
+];
+
+function cycle() {
+  return [
+    { id: 'a', task: 't', needs: ['b'] },
+    { id: 'b', task: 't', needs: ['a'] },
+  ];
+}
+
+function note() {
+  return { type: 'log', data: { level: 'info', message: 'hi' } };
+}
+
+test.each(cases)('[API-1] %s is refused and nothing is written', async (_what, who, method, path, body, code) => {
+  const before = await served.written();
+  const answer = await served.ask(who, method, path.replace('RUN', run).replace('EXTERNAL', external), body);
+  expect(answer.body).toMatchObject({ code });
+  if (!isErrorCode(code)) throw new Error(`${code} is no code`);
+  expect(answer.status).toBe(errors[code].http);
+  expect(answer.headers.get('content-type')).toContain('application/problem+json');
+  expect(answer.body).toMatchObject({ status: answer.status, fix: errors[code].fix, title: errors[code].title });
+  expect(answer.body.requestId).toBe(answer.headers.get('x-request-id'));
+  expect(await served.written()).toEqual(before);
+});
+
+describe('[API-2] the problem says', () => {
+  const detail = async (method: string, path: string, body?: unknown, who: Who = 'root') =>
+    (await served.ask(who, method, path.replace('RUN', run).replace('EXTERNAL', external), body)).body;
+
+  test('which field is wrong', async () => {
+    expect(await detail('POST', '/api/runs', { workflow: 'hello', nodes: [{ id: 7 }] })).toMatchObject({
+      detail: expect.stringContaining('body/nodes/0/id'),
+      issues: [{ field: 'body/nodes/0/id' }],
+    });
+    expect((await detail('GET', '/api/runs?limit=x')).detail).toContain('querystring/limit');
+  });
+
+  test('which nodes need each other', async () => {
+    const { cycle: found } = await detail('POST', '/api/runs', { workflow: 'new', nodes: cycle() });
+    expect(found).toEqual(expect.arrayContaining(['a', 'b']));
+  });
+
+  test('what the log holds, for a cursor that cannot be served', async () => {
+    expect(await detail('GET', '/api/runs/RUN/events?after=999')).toMatchObject({
+      requested: '999',
+      earliest: 1,
+      latest: expect.any(Number),
+    });
+  });
+
+  test('which scope or role is missing', async () => {
+    expect((await detail('POST', '/api/runs/EXTERNAL/events', note(), 'ada')).detail).toContain('run:append');
+    expect((await detail('GET', '/metrics', undefined, 'ada')).detail).toContain('operator');
+  });
+});
+
+describe('[SEC-4] over HTTP', () => {
+  const answer = (authorization: string) => served.ask('nobody', 'GET', '/api/runs', undefined, { authorization });
+
+  test.each(['Bearer garbage', 'Bearer', 'Basic YTpi', ''])('%s is unauthorized', async (authorization) => {
+    const { status, headers, body } = await answer(authorization);
+    expect([status, body.code, headers.get('www-authenticate')]).toEqual([401, 'unauthorized', 'Bearer']);
+  });
+
+  test("a token of another server's secret is unauthorized, an old one of ours is token_expired", async () => {
+    const past = new SimulatedClock(1_600_000_000_000);
+    const foreign = createJwtAuth({ secret: 'quite another secret' }, past);
+    expect((await answer(`Bearer ${await foreign.issue({ sub: 'ada' }, 60)}`)).body.code).toBe('unauthorized');
+    const secret = 'the secret that this server uses';
+    const mine = await serve({ secret });
+    const old = await createJwtAuth({ secret }, past).issue({ sub: 'ada' }, 60);
+    const { body } = await mine.ask('nobody', 'GET', '/api/runs', undefined, { authorization: `Bearer ${old}` });
+    expect(body.code).toBe('token_expired');
+    await mine.close();
+  });
+
+  test('a token in the query is accepted for GET alone', async () => {
+    const token = await served.token('root');
+    expect((await served.ask('nobody', 'GET', `/api/runs?token=${token}`)).status).toBe(200);
+    expect((await served.ask('nobody', 'POST', `/api/runs?token=${token}`, { workflow: 'hello' })).status).toBe(401);
+  });
+});

@@ -1,0 +1,14 @@
+import { describe } from 'vitest';
+import type { StoreFactory } from './store-factory.suite.ts';
+import { storeListsSuite } from './store-lists.suite.ts';
+import { storeLogSuite } from './store-log.suite.ts';
+import { storeWorkSuite } from './store-work.suite.ts';
+
+/** The contract of store.ts, sentence by sentence, over whatever implements it. */
+export function storeSuite(name: string, factory: StoreFactory): void {
+  describe(name, () => {
+    storeLogSuite(factory);
+    storeWorkSuite(factory);
+    storeListsSuite(factory);
+  });
+}
