@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -49,6 +49,16 @@ async function up(demo: Demo): Promise<RunReader> {
   return new RunReader(url ?? '', token ?? '');
 }
 
+async function manyDocuments(count: number): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'millrace-many-'));
+  const filler = 'A sentence about the weather in the mountains follows another one. '.repeat(150);
+  for (let n = 0; n < count; n += 1) {
+    const marmots = n === count - 1 ? '## Marmots\n\nMarmots eat herbs.\n' : '';
+    await writeFile(join(folder, `${n}.md`), `# Animals\n\n${filler}\n\n${marmots}`);
+  }
+  return folder;
+}
+
 async function occupy(): Promise<{ server: Server; port: number }> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -75,9 +85,10 @@ describe('npm start', () => {
   });
 
   it('[DEM-11] goes on after kill -9 and reads no finished document again', async () => {
+    const folder = await manyDocuments(300);
     const first = spawnDemo({ PORT: '0' });
     const before = await up(first);
-    const id = await before.start('ask-docs', { question: 'How do I validate a request body?' });
+    const id = await before.start('ask-docs', { question: 'What do marmots eat?', docs: folder });
     const indexed = async (reader: RunReader) =>
       (await reader.events(id)).filter((event) => event.node === 'index' && event.type === 'step.completed');
     await expect.poll(async () => (await indexed(before)).length, { timeout: 10_000, interval: 10 }).toBeGreaterThan(2);
@@ -89,9 +100,12 @@ describe('npm start', () => {
     expect(await after.ended(id)).toMatchObject({ status: 'completed' });
     const events = await after.events(id);
     expect(events.map((event) => event.seq)).toEqual(events.map((_, place) => place + 1));
-    const steps = (await indexed(after)).map((event) => event.step);
-    expect(new Set(steps).size).toBe(steps.length);
+    const steps = await indexed(after);
+    expect(new Set(steps.map((event) => event.step)).size).toBe(300);
+    expect(steps).toHaveLength(300);
+    expect(new Set(steps.map((event) => event.attempt))).toEqual(new Set([1, 2]));
     const report = await after.file(events.find((event) => event.type === 'file.created')?.data.url);
-    expect(report).toMatch(/`Reference\/\S+\.md`, Fastify › /);
+    expect(report).toContain('`299.md`, Animals › Marmots');
+    await rm(folder, { recursive: true });
   });
 });

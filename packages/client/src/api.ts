@@ -126,11 +126,12 @@ export class Api {
 
   async #send(request: HttpRequest, withToken = true): Promise<Response> {
     const { platform, url, tokens } = this.#options;
-    const first = await send(platform, url, withToken ? await tokens.get() : undefined, request);
+    const token = withToken ? await tokens.get() : undefined;
+    const first = await send(platform, url, token, request);
     if (first.ok) return first;
-    if (first.status !== 401 || !withToken || !tokens.canRefresh) throw await errorOfResponse(first);
+    if (first.status !== 401 || token === undefined || !tokens.canRefresh) throw await errorOfResponse(first);
     await first.body?.cancel();
-    const second = await send(platform, url, await tokens.refresh(), request);
+    const second = await send(platform, url, await tokens.refresh(token), request);
     if (!second.ok) throw await errorOfResponse(second);
     return second;
   }

@@ -38,6 +38,33 @@ describe('the token', () => {
     expect(asked).toBe(2);
   });
 
+  test('signing in again and reconnecting goes on from the cursors', async () => {
+    let session = 'good';
+    const { server, client } = setup({ token: () => Promise.resolve(session) });
+    server.append('r', 3);
+    const { seen } = watch(client, 'r');
+    await settle();
+    server.token = 'second';
+    server.socket.cut(4401, 'token_expired');
+    await settle();
+    expect(client.connection.getSnapshot().state).toBe('signed-out');
+    session = 'second';
+    server.append('r', 2);
+    client.reconnect();
+    await settle();
+    expect(client.connection.getSnapshot().state).toBe('live');
+    expect(seqs(seen)).toEqual([4, 5]);
+  });
+
+  test('requests that find the token expired get one new token between them', async () => {
+    let asked = 0;
+    const { server, client } = setup({ token: () => Promise.resolve(++asked === 1 ? 'good' : 'second') });
+    await client.api.runs();
+    server.token = 'second';
+    await expect(Promise.all([client.api.runs(), client.api.runs(), client.api.runs()])).resolves.toHaveLength(3);
+    expect(asked).toBe(2);
+  });
+
   test('a token function whose network failed is asked again, and nobody is signed out', async () => {
     let fails = true;
     const { server, client, clock } = setup({

@@ -7,6 +7,7 @@ import {
   transition,
 } from './connection-state.ts';
 import { Exchange } from './exchange.ts';
+import { send } from './http.ts';
 import { backoff, type Policy } from './policy.ts';
 import { type Hello, Session, unreachable } from './session.ts';
 import { Listeners, type Store } from './store.ts';
@@ -58,6 +59,8 @@ export class Connection implements ConnectionStore {
   #attempt = 0;
   #retryAfter = 0;
   #refusals = 0;
+  /** the token that the latest attempt was made with */
+  #token = '';
   /** which of the transports, and how often in a row it failed to open or to last */
   #rung = 0;
   #failures = 0;
@@ -155,6 +158,7 @@ export class Connection implements ConnectionStore {
     this.#options.tokens.get().then(
       (token) => {
         if (generation !== this.#generation) return;
+        this.#token = token;
         this.#session = this.#start(this.#kind, token, (session) => this.#session === session);
       },
       (error: unknown) => this.#noToken(error, generation),
@@ -216,7 +220,7 @@ export class Connection implements ConnectionStore {
     this.#error = error ?? unreachable('The connection ended.');
     if (refused) {
       this.#refusals += 1;
-      return this.#dispatch(this.#refusals < REFUSAL_LIMIT ? 'refused' : 'no-token');
+      return this.#refusals < REFUSAL_LIMIT ? this.#dispatch('refused') : this.#signedOut();
     }
     const lasted = session.greeted && this.#clock.now() - this.#greetedAt >= this.#options.policy.openTimeout;
     if (lasted) this.#forget();
@@ -231,12 +235,19 @@ export class Connection implements ConnectionStore {
     if (this.#rung === 0) this.#climbs = 0;
   }
 
+  /** A lesser transport is tried only where the server answers plain HTTP: one that is down is down for all of them. */
   #stepDown(): void {
-    const { policy, transports } = this.#options;
+    const { policy, transports, url, platform } = this.#options;
     this.#failures += 1;
-    if (this.#failures < policy.stepDownAfter || this.#rung === transports.length - 1) return;
-    this.#rung += 1;
+    const rung = this.#rung;
+    if (this.#failures < policy.stepDownAfter || rung === transports.length - 1) return;
     this.#failures = 0;
+    send(platform, url, undefined, { path: '/api/health' }).then(
+      () => {
+        if (this.#rung === rung && !isAttached(this.#state)) this.#rung += 1;
+      },
+      () => {},
+    );
   }
 
   #planClimb(): void {
@@ -293,7 +304,7 @@ export class Connection implements ConnectionStore {
   #refresh(): void {
     this.#generation += 1;
     const generation = this.#generation;
-    this.#options.tokens.refresh().then(
+    this.#options.tokens.refresh(this.#token).then(
       () => {
         if (generation === this.#generation) this.#dispatch('token');
       },
@@ -305,7 +316,15 @@ export class Connection implements ConnectionStore {
     if (generation !== this.#generation) return;
     const known = error instanceof MillraceError;
     this.#error = known ? error : unreachable('The token function could not reach its server.');
-    this.#dispatch(known ? 'no-token' : 'lost');
+    if (known) this.#signedOut();
+    else this.#dispatch('lost');
+  }
+
+  /** Whoever signs in again and reconnects is asked for a new token. */
+  #signedOut(): void {
+    this.#options.tokens.forget();
+    this.#refusals = 0;
+    this.#dispatch('no-token');
   }
 
   /** Replaces the token before it expires, so that the connection and its cursors stay as they are. */
@@ -318,9 +337,10 @@ export class Connection implements ConnectionStore {
     this.#cancelRefresh = this.#clock.after(left - ahead, () => {
       const generation = this.#generation;
       this.#options.tokens
-        .refresh()
+        .refresh(token)
         .then(async (next) => {
           if (generation !== this.#generation) return;
+          this.#token = next;
           await this.exchange.ask({ type: 'token', token: next });
           if (generation === this.#generation) this.#planRefresh(next);
         })

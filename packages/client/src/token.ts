@@ -4,13 +4,12 @@ import { MillraceError } from '@millrace/protocol/error';
 export type TokenOption = string | (() => Promise<string>);
 
 /**
- * The token in use. `get` answers the same one until `refresh` got another. Both reject with `unauthorized` when
+ * The token in use. `get` answers the same one until another was got. Both reject with `unauthorized` when
  * there is none to be had; what else the application's function throws (a network that failed) is passed on.
  */
 export class TokenSource {
   readonly #option: TokenOption;
   #current: Promise<string> | undefined;
-  #last: string | undefined;
 
   constructor(option: TokenOption) {
     this.#option = option;
@@ -25,13 +24,18 @@ export class TokenSource {
     return this.#current;
   }
 
-  /** A token other than the present one, which the server refused or is about to. */
-  async refresh(): Promise<string> {
-    const refused = this.#last;
-    this.#current = this.#obtain();
-    const token = await this.#current;
-    if (token === refused) throw unauthorized('The token function returned the token that the server has refused.');
+  /** A token other than `old`, which the server refused or is about to; whoever asks second gets what the first got. */
+  async refresh(old: string): Promise<string> {
+    const before = this.get();
+    if ((await before) === old && this.#current === before) this.#current = this.#obtain();
+    const token = await this.get();
+    if (token === old) throw unauthorized('There is no token but the one that the server does not accept.');
     return token;
+  }
+
+  /** Nobody is signed in any more: the next `get` asks anew. */
+  forget(): void {
+    this.#current = undefined;
   }
 
   async #obtain(): Promise<string> {
@@ -39,7 +43,6 @@ export class TokenSource {
     try {
       const token = typeof option === 'string' ? option : await option();
       if (!token) throw unauthorized('The token is empty.');
-      this.#last = token;
       return token;
     } catch (error) {
       this.#current = undefined;

@@ -13,12 +13,12 @@ export function Panel({
   const id = useId();
   return (
     <section aria-labelledby={id} className="min-w-0 rounded-lg border border-line bg-surface">
-      <header className="flex min-h-11 flex-wrap items-center gap-x-4 gap-y-1 border-b border-line px-4 py-2">
+      <div className="flex min-h-11 flex-wrap items-center gap-x-4 gap-y-1 border-b border-line px-4 py-2">
         <h2 id={id} className="font-semibold">
           {title}
         </h2>
         <div className="ml-auto flex flex-wrap items-center gap-x-4 gap-y-1">{beside}</div>
-      </header>
+      </div>
       <div className="p-4">{children}</div>
     </section>
   );

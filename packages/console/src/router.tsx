@@ -1,4 +1,4 @@
-import { createRootRoute, createRoute, createRouter } from '@tanstack/react-router';
+import { createRootRoute, createRoute, createRouter, type RouterHistory } from '@tanstack/react-router';
 import { NotFound } from './not-found.tsx';
 import { RunPage } from './run-page.tsx';
 import { RunsPage } from './runs-page.tsx';
@@ -6,8 +6,8 @@ import { runsSearch } from './runs-search.ts';
 import { Shell } from './shell.tsx';
 import { StartPage } from './start-page.tsx';
 
-/** The pages by address. `onToken` is called with the token of somebody who signs in again. */
-export function createPages(onToken: (token: string) => void) {
+/** The pages by address. `onToken` is called with the token of somebody who signs in again; `history`: the browser's. */
+export function createPages(onToken: (token: string) => void, history?: RouterHistory) {
   const root = createRootRoute({ component: () => <Shell onToken={onToken} />, notFoundComponent: NotFound });
   const runs = createRoute({ getParentRoute: () => root, path: '/', component: RunsPage, validateSearch: runsSearch });
   const run = createRoute({
@@ -25,7 +25,7 @@ export function createPages(onToken: (token: string) => void) {
     validateSearch: ({ workflow }: Record<string, unknown>): { workflow?: string } =>
       typeof workflow === 'string' ? { workflow } : {},
   });
-  return createRouter({ routeTree: root.addChildren([runs, run, start]) });
+  return createRouter({ routeTree: root.addChildren([runs, run, start]), ...(history && { history }) });
 }
 
 declare module '@tanstack/react-router' {

@@ -22,6 +22,8 @@ export interface RunBodyProps {
   view: RunView;
   continuity: RunSnapshot['continuity'];
   isConnected: boolean;
+  /** why the run cannot be followed any more */
+  problem?: string | undefined;
   now: number;
   onDecide(approvalId: string, decision: string, comment?: string): Promise<unknown>;
   /** Fetches a file's bytes; must stay the same function from one render to the next. */
@@ -29,7 +31,7 @@ export interface RunBodyProps {
 }
 
 /** A run's page, as a function of its view. What is empty is left out. */
-export function RunBody({ view, continuity, isConnected, now, onDecide, load }: RunBodyProps): ReactNode {
+export function RunBody({ view, continuity, isConnected, problem, now, onDecide, load }: RunBodyProps): ReactNode {
   const { control, content } = view;
   const [showSuperseded, setShowSuperseded] = useState(false);
   const superseded = supersededCount(content);
@@ -49,6 +51,11 @@ export function RunBody({ view, continuity, isConnected, now, onDecide, load }: 
   return (
     <div className="grid grid-cols-1 gap-5">
       <RunHeader run={summaryOf(view)} continuity={continuity} now={now} />
+      {problem !== undefined && (
+        <p role="alert" className="text-bad">
+          This is the run's last known state; it cannot be followed any more: {problem}
+        </p>
+      )}
       {control.error && <ErrorPanel error={control.error} />}
       {control.status === 'cancelled' && control.reason !== undefined && <p>Cancelled: {control.reason}</p>}
       {approvals.filter((wait) => wait.status === 'open').map(card)}

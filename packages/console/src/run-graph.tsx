@@ -41,9 +41,8 @@ export const RunGraph = memo(function RunGraph({ graph, nodes, counts, progresse
   const edges = useMemo(() => layout.edges.map(edgeOf), [layout]);
   const ended = counts.completed + counts.skipped + counts.failed + counts.cancelled;
   return (
-    <div
+    <figure
       className="run-graph"
-      role="img"
       aria-label={`Graph of ${graph.length} nodes, ${ended} ended, ${counts.running} running`}
       style={{ height: Math.min(TALLEST, layout.height + 16) }}
     >
@@ -67,7 +66,7 @@ export const RunGraph = memo(function RunGraph({ graph, nodes, counts, progresse
       >
         {graph.length > 12 && <Controls showInteractive={false} />}
       </ReactFlow>
-    </div>
+    </figure>
   );
 });
 

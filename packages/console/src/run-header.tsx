@@ -29,7 +29,7 @@ export function RunHeader({ run, continuity, now }: RunHeaderProps): ReactNode {
   const { id, workflow, status, detail, createdAt, startedAt, endedAt, cost, owner, seq } = run;
   const { word, meaning, look } = continuities[continuity];
   return (
-    <header className="grid gap-2">
+    <div className="grid gap-2">
       <nav aria-label="Breadcrumb" className="text-muted">
         <Link to="/" className="underline underline-offset-2 hover:text-ink">
           Runs
@@ -81,6 +81,6 @@ export function RunHeader({ run, continuity, now }: RunHeaderProps): ReactNode {
           </dd>
         </div>
       </dl>
-    </header>
+    </div>
   );
 }

@@ -19,6 +19,7 @@ export function RunPage({ id }: { id: string }): ReactNode {
         view={view}
         continuity={continuity}
         isConnected={isConnected}
+        problem={error?.message}
         now={Math.max(now, view.at)}
         onDecide={(approvalId, decision, comment) => client.run(id).approve(approvalId, decision, comment)}
         load={load}

@@ -48,7 +48,19 @@ export function opaque<T>(): z.ZodType<T> {
   > as z.ZodType<T>;
 }
 
-const reserved = `(?!(?:${Object.getOwnPropertyNames(Object.prototype).join('|')})$)`;
+/** What every JavaScript object has: as keys of a view they would be found where nothing was put. */
+const reserved = `(?!(?:${[
+  ...[
+    'constructor',
+    'hasOwnProperty',
+    'isPrototypeOf',
+    'propertyIsEnumerable',
+    'toLocaleString',
+    'toString',
+    'valueOf',
+  ],
+  ...['__proto__', '__defineGetter__', '__defineSetter__', '__lookupGetter__', '__lookupSetter__'],
+].join('|')})$)`;
 
 /** A name that views use as a key: 1–200 characters, and no name that every JavaScript object has. */
 export const name = z

@@ -14,9 +14,7 @@ import { type Config, readConfig } from './config.ts';
 import { createEngine } from './engine/engine.ts';
 import type { Engine } from './engine/face.ts';
 import { createLocalLink } from './engine/local-link.ts';
-import { createHash } from 'node:crypto';
-import { MillraceError } from '@millrace/protocol';
-class StoreFiles { s; constructor(s: Store) { this.s = s; } async put(t: string, bytes: Uint8Array, type: string) { const sha256 = createHash('sha256').update(bytes).digest('hex'); await this.s.putBlob(t, { sha256, bytes: bytes.length, type }, bytes); return { $blob: sha256, bytes: bytes.length, type }; } async get(t: string, sha: string) { const b = await this.s.getBlob(t, sha); if (!b) throw new MillraceError('file_not_found'); return { bytes: b.data, type: b.type }; } }
+import { StoreFiles } from './files/files-store.ts';
 import { createApp, upgrade } from './http/app.ts';
 import { Listeners } from './http/listeners.ts';
 import type { Parts } from './http/parts.ts';
@@ -82,7 +80,8 @@ export async function createServer(options: ServerOptions = {}): Promise<Server>
     for (const close of closers.splice(0).reverse()) await close();
   };
   try {
-    const log = pino({ level: config.logLevel });
+    // Standard output belongs to whoever started us: `millrace token` prints nothing but a token there.
+    const log = pino({ level: config.logLevel }, pino.destination(2));
     const metrics = new PromMetrics();
     const boot = uuidv7();
     const store = openStore(config, clock);

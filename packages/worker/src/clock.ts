@@ -4,7 +4,7 @@ import type { Clock } from '@millrace/protocol';
 export const systemClock: Clock = {
   now: () => Math.floor(performance.timeOrigin + performance.now()),
   after(ms, fn) {
-    const timer = setTimeout(fn, Math.min(ms, 2 ** 31 - 1));
+    const timer = setTimeout(fn, Math.min(Math.max(ms, 0), 2 ** 31 - 1));
     return () => clearTimeout(timer);
   },
 };

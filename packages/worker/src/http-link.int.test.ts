@@ -69,7 +69,7 @@ describe('a worker over HTTP', () => {
     expect(count('POST /workers/w1/renew')).toBeGreaterThanOrEqual(5);
     expect(seen.every(({ authorization }) => authorization === 'Bearer secret')).toBe(true);
     const renewals = count('POST /workers/w1/renew');
-    await expect.poll(() => count('POST /workers/w1/claim')).toBeGreaterThan(1);
+    await expect.poll(() => count('POST /workers/w1/claim'), { timeout: 10_000 }).toBeGreaterThan(1);
     expect(count('POST /workers/w1/renew') - renewals).toBeLessThanOrEqual(1);
   });
 
@@ -114,7 +114,7 @@ describe('a worker over HTTP', () => {
     await link.register({ id: 'w1', tasks: [], workflows: [], concurrency: 1 });
     const lease = { run: 'r1', node: 'n', attempt: 1 };
     await link.claim({ worker: 'w1', limit: 1, wait: 0 });
-    await expect.poll(() => fenced).toBe(true);
+    await expect.poll(() => fenced, { timeout: 10_000 }).toBe(true);
     await expect(link.append(lease, 1, [])).rejects.toMatchObject({ code: 'stale_attempt', facts: { newest: 2 } });
     await link.close();
   });

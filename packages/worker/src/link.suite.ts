@@ -15,6 +15,8 @@ export interface LinkRig {
   close(): Promise<void>;
 }
 
+const PATIENT = { timeout: 10_000 };
+
 /** What a worker's tasks can rely on, over any link. */
 export function linkSuite(name: string, open: () => Promise<LinkRig>): void {
   describe(`a worker over the ${name} link`, () => {
@@ -37,9 +39,9 @@ export function linkSuite(name: string, open: () => Promise<LinkRig>): void {
       return worker;
     };
     const reached = (run: string, status: string) =>
-      expect.poll(async () => (await rig.view(run)).control.status, { timeout: 10_000 }).toBe(status);
+      expect.poll(async () => (await rig.view(run)).control.status, PATIENT).toBe(status);
     const waiting = (run: string, node: string) =>
-      expect.poll(async () => (await rig.view(run)).control.nodes[node]?.status, { timeout: 10_000 }).toBe('waiting');
+      expect.poll(async () => (await rig.view(run)).control.nodes[node]?.status, PATIENT).toBe('waiting');
     const types = async (run: string) => (await rig.events(run)).map(({ type }) => type);
     const lines = async (run: string) =>
       (await rig.events(run)).flatMap((event) => (event.type === 'log' ? [event.data.message] : []));
@@ -130,7 +132,9 @@ export function linkSuite(name: string, open: () => Promise<LinkRig>): void {
       );
       await begin({ workflows: [workflow('both', { task: both })] });
       const run = await rig.create('both', null);
-      await expect.poll(async () => Object.keys((await rig.view(run)).control.waits)).toEqual(['both:release']);
+      await expect
+        .poll(async () => Object.keys((await rig.view(run)).control.waits), PATIENT)
+        .toEqual(['both:release']);
       await rig.answer(run, 'both:release', 'rejected');
       busy.resolve('built');
       await reached(run, 'completed');
@@ -153,7 +157,9 @@ export function linkSuite(name: string, open: () => Promise<LinkRig>): void {
       const run = await rig.create('story', null);
       await waiting(run, 'story');
       await rig.answer(run, 'story:first', 'approved');
-      await expect.poll(async () => (await rig.view(run)).control.nodes.story?.waits).toEqual(['story:second']);
+      await expect
+        .poll(async () => (await rig.view(run)).control.nodes.story?.waits, PATIENT)
+        .toEqual(['story:second']);
       await rig.answer(run, 'story:second', 'approved');
       await reached(run, 'completed');
       expect(await lines(run)).toEqual(['begin', 'inside one', 'after one', 'after first', 'end']);

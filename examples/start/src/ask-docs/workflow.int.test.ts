@@ -6,10 +6,16 @@ import { createWorker, type Worker } from '@millrace/worker';
 import { createServer, type Server } from 'millrace';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RunReader } from '../run-reader.rig.ts';
+import type { Embedder } from './embeddings.ts';
 import { chooseModel } from './model.ts';
 import { askDocs } from './workflow.ts';
 
 const word = `zorb${randomInt(1e9).toString(36)}q`;
+/** Knows two meanings: corn, and everything else. */
+const embedder: Embedder = {
+  name: 'two-meanings',
+  embed: async (texts) => texts.map((text) => (/corn|yellow|maize/i.test(text) ? [1, 0] : [0, 1])),
+};
 let folder: string;
 let data: string;
 let server: Server;
@@ -29,7 +35,7 @@ beforeAll(async () => {
   const files = server.localLink();
   worker = createWorker({
     link: files,
-    workflows: [askDocs({ folder, example: { question: 'What?' }, model: chooseModel({}), files })],
+    workflows: [askDocs({ folder, example: { question: 'What?' }, model: chooseModel({}), embedder, files })],
     concurrency: 1,
   });
   await worker.start();
@@ -78,6 +84,25 @@ describe('ask-docs', () => {
     await reader.decide(second, (await reader.approval(second)).id, { decision: 'approved' });
     expect(await reader.ended(second)).toMatchObject({ output: { sources: [{ file: 'corn.txt', heading: '' }] } });
     expect(await reader.get(first)).toMatchObject({ status: 'running', detail: 'waiting' });
+  });
+
+  it('[DEM-8] embeds every chunk where an embedder is configured, and finds by meaning what shares no word', async () => {
+    const id = await reader.start('ask-docs', { question: 'Is maize there?' });
+    await reader.approval(id);
+    const events = await reader.events(id);
+    const completed = events.filter((event) => event.type === 'kb.completed').map((event) => event.data);
+    expect(completed).toMatchObject([
+      { chunks: 1, embeddings: 1 },
+      { chunks: 1, embeddings: 1 },
+    ]);
+    expect(events.filter((event) => event.data.phase === 'embedding')).toHaveLength(2);
+    const found = events.find((event) => event.type === 'agent.tool_result')?.data.result;
+    expect(found).toMatchObject({
+      passages: [
+        { n: 1, file: 'corn.txt' },
+        { n: 2, file: 'guides/mill.md' },
+      ],
+    });
   });
 
   it('[DEM-10] writes no report of a rejected answer, and completes', async () => {

@@ -30,6 +30,7 @@ export async function createApp(parts: Parts): Promise<FastifyInstance> {
     bodyLimit: parts.bodyLimit,
     genReqId: () => uuidv7(),
     return503OnClosing: false,
+    exposeHeadRoutes: false,
     routerOptions: { maxParamLength: 300 },
     frameworkErrors: (error, request, reply) => sendProblem(error, request, reply),
   }).withTypeProvider<ZodTypeProvider>();

@@ -11,7 +11,7 @@ export const approvals =
     app.post(
       '/api/runs/:id/approvals/:approvalId',
       {
-        config: { access: ['run:act'] },
+        config: { access: ['run:act'], limited: true },
         schema: {
           tags: ['approvals'],
           summary: 'Decide an approval that the run waits for; the first decision stands',

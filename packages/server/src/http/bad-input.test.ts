@@ -1,4 +1,5 @@
 import { errors, isErrorCode } from '@millrace/protocol';
+import { SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createJwtAuth } from '../auth/auth-jwt.ts';
 import { SimulatedClock } from '../clock.ts';
@@ -198,5 +199,40 @@ describe('[SEC-4] over HTTP', () => {
     const token = await served.token('root');
     expect((await served.ask('nobody', 'GET', `/api/runs?token=${token}`)).status).toBe(200);
     expect((await served.ask('nobody', 'POST', `/api/runs?token=${token}`, { workflow: 'hello' })).status).toBe(401);
+  });
+
+  test('[SEC-11] a token for one run reaches that run and nothing else, and sees nothing that it hides', async () => {
+    const secret = 'the secret that this server uses';
+    const mine = await serve({ secret });
+    const [one = '', other = ''] = await Promise.all(
+      [1, 2].map(async () => {
+        const { body } = await mine.ask('root', 'POST', '/api/runs', { workflow: 'x', external: true });
+        await mine.ask('root', 'POST', `/api/runs/${body.id}/events`, [
+          note(),
+          { type: 'usage', data: { inputTokens: 1 } },
+        ]);
+        return body.id as string;
+      }),
+    );
+    const signed = (claims: Record<string, unknown>) =>
+      new SignJWT({ sub: 'guest', ...claims })
+        .setProtectedHeader({ alg: 'HS256' })
+        .setExpirationTime('1h')
+        .sign(new TextEncoder().encode(secret));
+    const ask = async (token: string, method: string, path: string, body?: unknown) =>
+      mine.ask('nobody', method, path, body, { authorization: `Bearer ${token}` });
+    const only = await signed({ roles: ['admin'], only: { run: one } });
+    expect((await ask(only, 'GET', `/api/runs/${one}`)).status).toBe(200);
+    expect((await ask(only, 'GET', `/api/runs/${other}`)).body.code).toBe('run_not_found');
+    expect((await ask(only, 'GET', '/api/runs')).body).toMatchObject({ total: 1, runs: [{ id: one }] });
+    expect((await ask(only, 'GET', '/api/workflows')).body.code).toBe('forbidden');
+    expect((await ask(only, 'POST', '/api/runs', { workflow: 'y', external: true })).body.code).toBe('forbidden');
+
+    const hiding = await signed({ roles: ['operator'], hide: ['log', 'cost'] });
+    const page = (await ask(hiding, 'GET', `/api/runs/${one}/events`)).body;
+    expect(page).toMatchObject({ seq: 1, through: 4, head: 4 });
+    expect((page.events as { type: string }[]).map(({ type }) => type)).toEqual(['run.created', 'run.started']);
+    expect((await ask(hiding, 'GET', `/api/runs/${one}`)).body.code).toBe('forbidden');
+    await mine.close();
   });
 });

@@ -38,7 +38,7 @@ export const events =
     app.get(
       '/api/runs/:id/events',
       {
-        config: { access: ['run:read'] },
+        config: { access: ['run:read'], limited: true },
         schema: {
           tags,
           summary: 'The events after a cursor: a JSON page, or a live stream with Accept: text/event-stream',
@@ -75,7 +75,7 @@ export const events =
     app.post(
       '/api/runs/:id/events',
       {
-        config: { access: ['run:append'] },
+        config: { access: ['run:append'], limited: true },
         schema: {
           tags,
           summary: 'Append to an external run: one event, or an array that is written whole or not at all',

@@ -42,7 +42,7 @@ export const files =
     app.get(
       '/api/files/:sha256',
       {
-        config: { access: ['run:read'] },
+        config: { access: ['run:read'], limited: true },
         schema: {
           tags,
           summary: 'The bytes of a file or of a large value',

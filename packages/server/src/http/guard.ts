@@ -10,6 +10,8 @@ declare module 'fastify' {
     access?: 'public' | readonly Scope[];
     /** and has one of these roles */
     roles?: readonly Role[];
+    /** also with a token for one run or tag alone: the route looks which run it is about */
+    limited?: true;
   }
   interface FastifyRequest {
     principal: Principal | null;
@@ -24,7 +26,7 @@ export function guard(app: FastifyInstance, auth: Auth): void {
       throw new Error(`${route.method} ${route.url} does not say who may call it`);
   });
   app.addHook('onRequest', async (request) => {
-    const { access = 'public', roles } = request.routeOptions.config;
+    const { access = 'public', roles, limited } = request.routeOptions.config;
     if (access === 'public') return;
     const principal = await auth.verify(tokenOf(request));
     allow(principal, access);
@@ -32,6 +34,12 @@ export function guard(app: FastifyInstance, auth: Auth): void {
       throw new MillraceError('forbidden', {
         detail: `This needs one of the roles ${roles.join(', ')}.`,
         facts: { roles },
+      });
+    }
+    if (principal.only && !limited) {
+      throw new MillraceError('forbidden', {
+        detail: 'This token is for one run or tag alone.',
+        facts: { only: principal.only },
       });
     }
     request.principal = principal;

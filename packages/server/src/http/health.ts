@@ -12,6 +12,7 @@ export const health =
     app.get(
       '/api/health',
       {
+        exposeHeadRoute: true,
         config: { access: 'public' },
         schema: {
           tags,

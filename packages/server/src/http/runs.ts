@@ -41,7 +41,7 @@ export const runs =
     app.get(
       '/api/runs',
       {
-        config: { access: ['run:read'] },
+        config: { access: ['run:read'], limited: true },
         schema: {
           tags,
           summary: 'The runs that you may see, newest first',
@@ -95,7 +95,7 @@ export const runs =
     app.get(
       '/api/runs/:id',
       {
-        config: { access: ['run:read'] },
+        config: { access: ['run:read'], limited: true },
         schema: {
           tags,
           summary: 'One run: status, nodes, open waits, output',

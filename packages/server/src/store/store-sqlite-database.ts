@@ -1,5 +1,5 @@
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { Clock } from '@millrace/protocol/clock';
 import { MillraceError } from '@millrace/protocol/error';
 import Database from 'better-sqlite3';
@@ -62,6 +62,10 @@ function createFile(file: string): void {
   for (const suffix of ['', '-journal', '-wal', '-shm']) rmSync(draft + suffix, { force: true });
   create(draft).close();
   renameSync(draft, file);
+  if (process.platform === 'win32') return; // there a folder cannot be synced
+  const folder = openSync(dirname(file), 'r');
+  fsyncSync(folder);
+  closeSync(folder);
 }
 
 function create(path: string): Database.Database {

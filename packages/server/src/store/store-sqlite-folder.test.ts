@@ -12,17 +12,25 @@ import type { SqliteOptions } from './store-sqlite-database.ts';
 
 const clock = new SimulatedClock();
 let folder: string;
+let folders: string[];
 let stores: SqliteStore[];
 
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'millrace-store-'));
+  folders = [];
   stores = [];
+  folder = newFolder();
 });
 
 afterEach(async () => {
   for (const store of stores) await store.close();
-  rmSync(folder, { recursive: true });
+  for (const path of folders) rmSync(path, { recursive: true });
 });
+
+function newFolder(): string {
+  const path = mkdtempSync(join(tmpdir(), 'millrace-store-'));
+  folders.push(path);
+  return path;
+}
 
 function open(options: Partial<SqliteOptions> = {}): SqliteStore {
   const store = openSqliteStore({ folder, clock, ...options });
@@ -32,7 +40,7 @@ function open(options: Partial<SqliteOptions> = {}): SqliteStore {
 
 /** What a process leaves that was killed now: a copy of the folder, while the store is open. */
 function killed(): string {
-  const copy = mkdtempSync(join(tmpdir(), 'millrace-store-'));
+  const copy = newFolder();
   cpSync(folder, copy, { recursive: true });
   return copy;
 }
@@ -214,7 +222,6 @@ describe('the epoch', () => {
     const reopened = openSqliteStore({ folder: copy, clock, ...next });
     expect(await headOf(reopened, 'a')).toBe(1);
     await reopened.close();
-    rmSync(copy, { recursive: true });
     return [store.epoch, reopened.epoch] as const;
   }
 

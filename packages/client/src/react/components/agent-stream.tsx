@@ -33,10 +33,10 @@ const Message = memo(function Message({ message, live }: { message: AgentMessage
       aria-label={`${message.role} ${message.agentId}`}
       aria-busy={isStreaming && live}
     >
-      <header className="mr-message-head">
+      <div className="mr-message-head">
         <span className="mr-message-who">{message.role === 'assistant' ? message.agentId : message.role}</span>
         <span className="mr-quiet">{facts(message, live).join(' · ')}</span>
-      </header>
+      </div>
       {message.note !== undefined && <p className="mr-quiet">{message.note}</p>}
       {message.thinking !== '' && (
         <details>

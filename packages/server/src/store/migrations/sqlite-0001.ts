@@ -17,6 +17,7 @@ CREATE TABLE runs (
 );
 CREATE INDEX runs_by_tenant ON runs (tenant);
 CREATE INDEX runs_by_owner ON runs (tenant, owner) WHERE owner IS NOT NULL;
+CREATE INDEX runs_by_status ON runs (tenant, shown);
 
 CREATE TABLE run_tags (
   tenant TEXT NOT NULL, tag TEXT NOT NULL, run INTEGER NOT NULL, PRIMARY KEY (tenant, tag, run)
