@@ -26,7 +26,8 @@ interface Figures {
 /** events/s over all, over the first fifth and over the last. */
 function figures(marks: number[]): Figures {
   const fifth = Math.floor(marks.length / 5);
-  const rate = (from: number, to: number) => ((to - from) * 1000) / ((marks[to - 1] as number) - (marks[from] as number));
+  const rate = (from: number, to: number) =>
+    ((to - from) * 1000) / ((marks[to - 1] as number) - (marks[from] as number));
   return { all: rate(0, marks.length), first: rate(0, fifth), last: rate(marks.length - fifth, marks.length) };
 }
 
@@ -36,7 +37,10 @@ async function engine(runs: number): Promise<Figures> {
   const server = await createServer({ env: {}, data: folder, port: 0, logLevel: 'silent' });
   try {
     const ids = await Promise.all(
-      Array.from({ length: runs }, async () => (await server.engine.create(caller, { workflow: 'bench', external: true })).id),
+      Array.from(
+        { length: runs },
+        async () => (await server.engine.create(caller, { workflow: 'bench', external: true })).id,
+      ),
     );
     const marks: number[] = [];
     let next = 0;
@@ -71,7 +75,17 @@ function heap(runs: number): Figures {
     for (let n = from; n < to; n++) {
       const run = n % runs;
       seqs[run] = (seqs[run] as number) + 1;
-      insert.run(run, seqs[run], n, JSON.stringify({ type: 'log', node: 'bench', by: caller.by, data: { level: 'info', message, metadata: { n } } }));
+      insert.run(
+        run,
+        seqs[run],
+        n,
+        JSON.stringify({
+          type: 'log',
+          node: 'bench',
+          by: caller.by,
+          data: { level: 'info', message, metadata: { n } },
+        }),
+      );
     }
   });
   for (let from = 0; from < events; from += producers) {
@@ -91,8 +105,12 @@ function median(list: number[]): number {
 
 const k = (rate: number) => `${(rate / 1000).toFixed(1)}k`;
 
-console.log(`append: ${events} events of 200 B, ${producers} waiting producers, SQLite FULL, medians of ${rounds} interleaved rounds`);
-console.log('live runs | engine ev/s (first, last fifth) | bare heap ev/s (first, last fifth) | ratio (first, last fifth)');
+console.log(
+  `append: ${events} events of 200 B, ${producers} waiting producers, SQLite FULL, medians of ${rounds} interleaved rounds`,
+);
+console.log(
+  'live runs | engine ev/s (first, last fifth) | bare heap ev/s (first, last fifth) | ratio (first, last fifth)',
+);
 for (const runs of [1, 100, 1_000]) {
   const ours: Figures[] = [];
   const bare: Figures[] = [];
@@ -101,7 +119,8 @@ for (const runs of [1, 100, 1_000]) {
     bare.push(heap(runs));
   }
   const of = (list: Figures[], part: keyof Figures) => median(list.map((one) => one[part]));
-  const ratio = (part: keyof Figures) => median(ours.map((one, round) => one[part] / (bare[round] as Figures)[part])).toFixed(2);
+  const ratio = (part: keyof Figures) =>
+    median(ours.map((one, round) => one[part] / (bare[round] as Figures)[part])).toFixed(2);
   console.log(
     `${String(runs).padStart(9)} | ${k(of(ours, 'all'))} (${k(of(ours, 'first'))}, ${k(of(ours, 'last'))})`.padEnd(46) +
       `| ${k(of(bare, 'all'))} (${k(of(bare, 'first'))}, ${k(of(bare, 'last'))})`.padEnd(37) +

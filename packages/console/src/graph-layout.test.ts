@@ -1,8 +1,9 @@
+import type { GraphNode } from '@millrace/protocol/graph';
 import { expect, test } from 'vitest';
 import { layoutGraph, NODE_WIDTH } from './graph-layout.ts';
 
 const task = 'x';
-const nodes = [
+const nodes: GraphNode[] = [
   { id: 'a', task },
   { id: 'b', task, needs: ['a'], onError: 'd' },
   { id: 'c', task, needs: ['a', 'gone'], onError: 'skip' },
@@ -24,4 +25,15 @@ test('edges go from need to dependant and from a node to the one that handles it
   const { edges } = layoutGraph(nodes, 'right');
   const told = edges.map(({ source, target, onError }) => `${source} ${onError ? 'on error' : 'then'} ${target}`);
   expect(told.sort()).toEqual(['a then b', 'a then c', 'b on error d']);
+});
+
+test('a need that follows from other needs is not drawn: a chain stays a line', () => {
+  const chain = [
+    { id: 'a', task },
+    { id: 'b', task, needs: ['a'] },
+    { id: 'c', task, needs: ['a', 'b'] },
+  ];
+  const { edges, places } = layoutGraph(chain, 'right');
+  expect(edges.map(({ id }) => id)).toEqual(['a→b', 'b→c']);
+  expect(new Set([...places.values()].map(({ y }) => y)).size).toBe(1);
 });

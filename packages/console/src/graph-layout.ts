@@ -26,8 +26,9 @@ export function layoutGraph(nodes: readonly GraphNode[], direction: Direction): 
     graph.setEdge(source, target);
     edges.push({ id: `${source}→${target}`, source, target, onError });
   };
+  const implied = impliedNeeds(nodes);
   for (const node of nodes) {
-    for (const need of node.needs ?? []) connect(need, node.id, false);
+    for (const need of node.needs ?? []) if (!implied.has(`${need}→${node.id}`)) connect(need, node.id, false);
     if (node.onError !== undefined) connect(node.id, node.onError, true);
   }
   dagre.layout(graph);
@@ -39,4 +40,25 @@ export function layoutGraph(nodes: readonly GraphNode[], direction: Direction): 
   );
   const { width = 0, height = 0 } = graph.graph();
   return { places, edges, width, height };
+}
+
+/** Of larger graphs every need is drawn. */
+const REDUCE_LIMIT = 500;
+
+/** The needs that follow from others: where c needs a and b, and b needs a, the line from a to c says nothing new. */
+function impliedNeeds(nodes: readonly GraphNode[]): Set<string> {
+  if (nodes.length > REDUCE_LIMIT) return new Set();
+  const needs = new Map(nodes.map(({ id, needs = [] }) => [id, needs]));
+  const behind = new Map<string, Set<string>>();
+  const allBehind = (id: string): Set<string> => {
+    const known = behind.get(id);
+    if (known) return known;
+    const found = new Set((needs.get(id) ?? []).flatMap((need) => [need, ...allBehind(need)]));
+    behind.set(id, found);
+    return found;
+  };
+  const implied = nodes.flatMap(({ id, needs: own = [] }) =>
+    own.filter((need) => own.some((other) => allBehind(other).has(need))).map((need) => `${need}→${id}`),
+  );
+  return new Set(implied);
 }

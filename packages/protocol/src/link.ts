@@ -64,8 +64,8 @@ export interface Assignment extends LeaseRef {
   tags: string[];
   owner?: string;
   leaseMs: number;
-  /** ms since the epoch when the node's time limit ends this attempt */
-  deadline?: number;
+  /** ms from the claim until the node's time limit ends this attempt */
+  timeoutMs?: number;
   journal: Journal;
 }
 

@@ -171,9 +171,7 @@ describe('an attempt', () => {
   test('[WRK-21] an attempt that passes its time limit fails with timeout, whatever its handler does', async () => {
     const claim = engine.link.claim.bind(engine.link);
     engine.link.claim = async (request, signal) =>
-      (await claim(request, signal)).map((one) =>
-        one.attempt === 1 ? { ...one, deadline: clock.now() + 1_000 } : one,
-      );
+      (await claim(request, signal)).map((one) => (one.attempt === 1 ? { ...one, timeoutMs: 1_000 } : one));
     await run((ctx) => (ctx.attempt === 1 ? new Promise(() => {}) : 'in time'));
     await vi.waitFor(() => expect(clock.waiting).toBe(1));
     clock.advance(1_000);

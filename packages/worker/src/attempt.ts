@@ -94,8 +94,8 @@ export class Attempt {
   async run(): Promise<void> {
     const { clock } = this.#place;
     const began = clock.now();
-    const { deadline } = this.#assignment;
-    const forget = deadline === undefined ? () => {} : clock.after(deadline - began, () => this.stop('timeout'));
+    const { timeoutMs } = this.#assignment;
+    const forget = timeoutMs === undefined ? () => {} : clock.after(timeoutMs, () => this.stop('timeout'));
     this.#handle().then(
       (output) => this.#ended.resolve({ as: 'completed', output }),
       (error: unknown) => this.#ended.resolve(this.#failure(error)),

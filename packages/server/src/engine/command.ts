@@ -18,8 +18,6 @@ export type EngineCommand =
   | { type: 'user'; by: string; command: RunCommand }
   | { type: 'evaluated'; node: string; outcome: Evaluated }
   | { type: 'lost'; node: string; attempt: number; reason: 'lease_expired' | 'fenced' | 'hung'; expiredAt: number }
-  /** a due row has nothing left to do; it goes */
-  | { type: 'forget'; key: string }
   | DueCommand;
 
 /** Commands that a due row carries: what a run owes its own future. All are idempotent. */

@@ -168,7 +168,7 @@ export class CommitLoop {
         decided.splice(0, decided.length, ...decided.filter((one) => one.draft !== draft));
       }
     }
-    const written = [...drafts.values()].filter((draft) => draft.dirty);
+    const written = [...drafts.values()].filter((draft) => draft.events.length > 0);
     const refused = written.length === 0 ? new Map<PartDraft, PartRefusal>() : await this.#commit(written, now);
     for (const { item, draft, answer } of decided) this.#settle(item, answer, refused, draft);
     this.#flushing = false;
@@ -178,7 +178,6 @@ export class CommitLoop {
 
   #decide(item: Item, draft: PartDraft): Answer | MillraceError {
     const { command } = item;
-    if (command.type === 'forget') draft.undue(command.key);
     const producer = producerOf(command);
     const known = producer === undefined ? undefined : (draft.run.producers.get(producer) ?? undefined);
     const outcome: Outcome = decide(draft.control, command, { now: draft.at, producer: known });
@@ -267,7 +266,7 @@ export class CommitLoop {
     refused: Map<PartDraft, PartRefusal> | Error,
     draft: PartDraft,
   ): void {
-    if (draft.dirty) {
+    if (draft.events.length > 0) {
       if (refused instanceof Error) return item.reject(refused);
       const reason = refused.get(draft);
       if (reason !== undefined) return this.#again(item, reason);
@@ -313,7 +312,6 @@ function internal(error: unknown): MillraceError {
 function messagesOf(draft: PartDraft, part: Part, first: number, at: number): BusMessage[] {
   const { tenant, run } = draft.run.key;
   const through = first + draft.events.length - 1;
-  if (draft.events.length === 0) return [];
   const messages: BusMessage[] = [
     {
       kind: 'events',

@@ -39,7 +39,6 @@ export function decide(control: ControlView, command: EngineCommand, context: De
     case 'grace':
       return grace(control, context.now);
     case 'evaluate':
-    case 'forget':
       return { kind: 'nothing' };
   }
 }

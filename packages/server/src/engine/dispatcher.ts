@@ -167,7 +167,7 @@ export class Dispatcher {
       ...(node.version === undefined ? {} : { version: node.version }),
       ...(node.index === undefined ? {} : { index: node.index }),
       ...(control.owner === undefined ? {} : { owner: control.owner }),
-      ...(limit === undefined ? {} : { deadline: (node.startedAt as number) + limit }),
+      ...(limit === undefined ? {} : { timeoutMs: limit }),
     };
     const [input, journal] = await Promise.all([
       resolveBlobs(plainInput(control, row.node), get),

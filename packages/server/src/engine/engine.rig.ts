@@ -2,6 +2,7 @@ import {
   type Assignment,
   emptyControl,
   foldControl,
+  isControl,
   type LeaseRef,
   type NewEvent,
   type RunEvent,
@@ -116,7 +117,8 @@ export class Rig {
   /** The fold of the stored log, which must be what the engine holds. */
   async control(run: string) {
     const events = await this.log(run);
-    const folded = events.reduce((control, event) => foldControl(control, event), emptyControl(run));
-    return folded;
+    return events
+      .filter((event) => isControl(event.type))
+      .reduce((control, event) => foldControl(control, event), emptyControl(run));
   }
 }

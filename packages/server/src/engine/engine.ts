@@ -250,8 +250,13 @@ class RunEngine implements Engine {
   async deliver(row: DueRow): Promise<void> {
     const command = JSON.parse(row.command) as DueCommand;
     if (command.type === 'evaluate') return this.#evaluate(row, command.node);
-    const answer = await this.#loop.submit(row, command);
-    if (!answer.written) await this.#loop.submit(row, { type: 'forget', key: row.key });
+    try {
+      const { written } = await this.#loop.submit(row, command);
+      if (written) return;
+    } catch (error) {
+      if (!(error instanceof MillraceError) || error.code !== 'run_not_found') throw error;
+    }
+    await this.#options.store.dropDue([row]);
   }
 
   /** An expired lease ends by an event; nothing happens where it was renewed meanwhile. */
@@ -304,7 +309,7 @@ class RunEngine implements Engine {
         const outcome = await this.#evaluator.evaluate(key, run.control, node);
         await this.#loop.submit(key, { type: 'evaluated', node, outcome });
       } else {
-        await this.#loop.submit(key, { type: 'forget', key: `evaluate/${node}` });
+        await this.#options.store.dropDue([{ ...key, key: `evaluate/${node}` }]);
       }
     } catch {
       // The store failed or the run went: the due row stands, and the scheduler delivers it again.

@@ -58,11 +58,6 @@ export class PartDraft {
     this.#fence = run.ctl;
   }
 
-  /** true = there is something to write */
-  get dirty(): boolean {
-    return this.events.length > 0 || this.#undue.size > 0;
-  }
-
   get control(): ControlView {
     return this.run.control;
   }

@@ -59,3 +59,18 @@ test('an answered one says who decided what, and has no buttons', () => {
   expect(screen.getByText('“Good.”')).toBeTruthy();
   expect(screen.queryByRole('button')).toBeNull();
 });
+
+test('[UI-5] details are read as text, named parts and rows; HTML in them is text', () => {
+  const details = { answer: '**Yes** <img src=x>', sources: [{ n: 1, file: '<b>a</b>.md' }], raw: { deep: [1] } };
+  const log = approvalLog().add(
+    'approval.requested',
+    { approvalId: 'publish', title: 'Publish?', details },
+    { node: 'report' },
+  );
+  const { container } = show(log);
+  expect(container.querySelector('strong')?.textContent).toBe('Yes');
+  expect(container.querySelector('img, b')).toBeNull();
+  expect(screen.getByRole('columnheader', { name: 'file' })).toBeTruthy();
+  expect(screen.getByRole('cell', { name: '<b>a</b>.md' })).toBeTruthy();
+  expect(container.querySelector('pre')?.textContent).toContain('"deep"');
+});

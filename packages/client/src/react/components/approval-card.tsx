@@ -20,9 +20,9 @@ export function ApprovalCard({ wait, onDecide, timeText }: ApprovalCardProps): R
   return (
     <section className={isOpen ? 'mr-approval' : 'mr-approval mr-approval-ended'} aria-labelledby={title}>
       <div>
-        <h3 className="mr-approval-title" id={title}>
+        <h2 className="mr-approval-title" id={title}>
           {approval.title}
-        </h3>
+        </h2>
         <p className="mr-quiet">{isOpen ? asked(wait, timeText) : answered(wait, timeText)}</p>
       </div>
       {isOpen && approval.details !== undefined && <Details value={approval.details} />}

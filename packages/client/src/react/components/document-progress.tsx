@@ -3,6 +3,7 @@ import { memo, type ReactNode } from 'react';
 import { bytesText } from '../../present/amount.ts';
 import { Bar } from './bar.tsx';
 import { RunStatus } from './run-status.tsx';
+import { scrolling } from './scrolling.ts';
 
 export interface DocumentProgressProps {
   documents: ContentView['documents'];
@@ -10,8 +11,6 @@ export interface DocumentProgressProps {
   total: number;
 }
 
-/** What scrolls must be reachable by keyboard. */
-const scrolling = { tabIndex: 0 };
 const order = { failed: 0, processing: 1, completed: 2 };
 
 /** How far a knowledge base has taken in its documents: all together, then each; what needs a look comes first. */

@@ -1,13 +1,14 @@
 import type { RunError } from '@millrace/protocol/event';
 import type { ReactNode } from 'react';
+import { JsonBlock } from './json-block.tsx';
 
 /** Why a run failed: the message, where, and the stable code. */
 export function ErrorPanel({ error }: { error: RunError }): ReactNode {
   return (
     <section className="mr-failure" aria-label="Error">
-      <h3 className="mr-failure-title">
+      <h2 className="mr-failure-title">
         {error.node === undefined ? 'The run failed' : `The run failed in ${error.node}`}
-      </h3>
+      </h2>
       <p className="mr-error">{error.message}</p>
       <p className="mr-quiet">
         <code>{error.code}</code>
@@ -15,7 +16,7 @@ export function ErrorPanel({ error }: { error: RunError }): ReactNode {
       {error.stack !== undefined && (
         <details>
           <summary className="mr-quiet">Stack</summary>
-          <pre className="mr-json">{error.stack}</pre>
+          <JsonBlock value={error.stack} />
         </details>
       )}
     </section>

@@ -2,6 +2,7 @@ import type { FileView } from '@millrace/protocol/view';
 import { type ReactNode, useEffect, useState } from 'react';
 import { bytesText } from '../../present/amount.ts';
 import { Markdown } from './markdown.tsx';
+import { scrolling } from './scrolling.ts';
 
 /** bytes; a larger file is only offered as a download */
 const PREVIEW_LIMIT = 512 * 1_024;
@@ -80,7 +81,7 @@ function Preview({ file, load }: { file: FileView; load(file: FileView): Promise
   if (content.state === 'loading') return <p className="mr-quiet">Loading {file.name}…</p>;
   if (content.state === 'failed') return <p className="mr-error">The file could not be loaded: {content.message}</p>;
   return (
-    <section className="mr-file-preview" tabIndex={-1} aria-label={file.name}>
+    <section className="mr-file-preview" {...scrolling} aria-label={file.name}>
       {isMarkdown(file) ? <Markdown text={content.text} /> : <pre className="mr-json">{content.text}</pre>}
     </section>
   );

@@ -48,15 +48,15 @@ export function briefOf(rows: readonly TimelineRow[]): readonly TimelineRow[] {
 function Row({ row, view, now }: { row: TimelineRow; view: RunView; now: number }): ReactNode {
   const { key, kind, label, status, startedAt, endedAt, left, width } = row;
   const { word, tone } = lookOf(status);
-  const { note, error } = about(view.control, row);
+  const { note, error, stepKey } = about(view.control, row);
   const progress = status === 'running' ? view.content.progresses[key] : undefined;
   return (
     <li className={kind === 'node' ? 'mr-step mr-step-node' : 'mr-step'}>
       <span className={`mr-tone-${tone} mr-step-icon`}>
         <StatusIcon status={status} />
       </span>
-      <span className="mr-step-name" title={label}>
-        {shortLabel(view.control, row)}
+      <span className={stepKey === undefined ? 'mr-step-name' : 'mr-step-name mr-step-key'} title={label}>
+        <bdi>{stepKey ?? label}</bdi>
         <span className="mr-sr-only">, {word}</span>
         {note !== undefined && <span className="mr-step-note"> {note}</span>}
       </span>
@@ -65,7 +65,10 @@ function Row({ row, view, now }: { row: TimelineRow; view: RunView; now: number 
       </span>
       {startedAt !== undefined && (
         <span className={`mr-tone-${tone} mr-span`} aria-hidden="true">
-          <span className="mr-span-fill" style={{ left: `${100 * left}%`, width: `${100 * width}%` }} />
+          <span
+            className="mr-span-fill"
+            style={{ left: `min(${100 * left}%, 100% - 4px)`, width: `${100 * width}%` }}
+          />
         </span>
       )}
       {progress !== undefined && (
@@ -79,24 +82,22 @@ function Row({ row, view, now }: { row: TimelineRow; view: RunView; now: number 
   );
 }
 
-/** A step with a key is known by its key: many share their name. */
-function shortLabel({ nodes }: ControlView, { key, kind, label }: TimelineRow): string {
-  const slash = key.indexOf('/');
-  return (kind === 'step' && nodes[key.slice(0, slash)]?.steps[key.slice(slash + 1)]?.key) || label;
+interface About {
+  note?: string | undefined;
+  error?: string | undefined;
+  /** many steps share their name; the key tells them apart, its end most of all */
+  stepKey?: string | undefined;
 }
 
 /** What else is worth a word: attempts, lost workers, items, reuse, and what went wrong. */
-function about(
-  { nodes }: ControlView,
-  { key, kind }: TimelineRow,
-): { note?: string | undefined; error?: string | undefined } {
+function about({ nodes }: ControlView, { key, kind }: TimelineRow): About {
   const slash = key.indexOf('/');
   const node = nodes[slash < 0 ? key : key.slice(0, slash)];
   if (!node || kind === 'wait') return {};
   if (kind === 'step') {
     const step = node.steps[key.slice(slash + 1)];
     const earlier = step && step.attempt < node.attempt ? `from attempt ${step.attempt}` : undefined;
-    return { note: step?.reused ? 'reused' : earlier, error: step?.error?.message };
+    return { note: step?.reused ? 'reused' : earlier, error: step?.error?.message, stepKey: step?.key };
   }
   const notes = [
     node.attempt > 1 && `attempt ${node.attempt}`,
