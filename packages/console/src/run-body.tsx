@@ -30,6 +30,8 @@ export interface RunBodyProps {
   load(file: FileView): Promise<Blob>;
 }
 
+const page = 'grid grid-cols-1 gap-5';
+
 /** A run's page, as a function of its view. What is empty is left out. */
 export function RunBody({ view, continuity, isConnected, problem, now, onDecide, load }: RunBodyProps): ReactNode {
   const { control, content } = view;
@@ -49,7 +51,7 @@ export function RunBody({ view, continuity, isConnected, problem, now, onDecide,
     />
   );
   return (
-    <div className="grid grid-cols-1 gap-5">
+    <div className={isConnected ? page : `${page} mr-stale`}>
       <RunHeader run={summaryOf(view)} continuity={continuity} now={now} />
       {problem !== undefined && (
         <p role="alert" className="text-bad">

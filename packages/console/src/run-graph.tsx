@@ -44,7 +44,7 @@ export const RunGraph = memo(function RunGraph({ graph, nodes, counts, progresse
     <figure
       className="run-graph"
       aria-label={`Graph of ${graph.length} nodes, ${ended} ended, ${counts.running} running`}
-      style={{ height: Math.min(TALLEST, layout.height + 16) }}
+      style={{ height: Math.min(TALLEST, layout.height + 32) }}
     >
       <ReactFlow
         key={`${direction}:${graph.length}`}

@@ -7,7 +7,6 @@ function page(href: string, kept: Record<string, string> = {}) {
   const storage: Page['storage'] = {
     getItem: (key) => store.get(key) ?? null,
     setItem: (key, value) => void store.set(key, value),
-    removeItem: (key) => void store.delete(key),
   };
   return {
     location: { href },

@@ -4,7 +4,7 @@ const KEY = 'millrace.token';
 export interface Page {
   location: { href: string };
   history: { replaceState(state: unknown, title: string, url: string): void };
-  storage: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
+  storage: Pick<Storage, 'getItem' | 'setItem'>;
 }
 
 /**
@@ -28,14 +28,6 @@ export function keepToken(storage: Page['storage'], token: string): void {
     storage.setItem(KEY, token);
   } catch {
     // the page has it in memory
-  }
-}
-
-export function forgetToken(storage: Page['storage']): void {
-  try {
-    storage.removeItem(KEY);
-  } catch {
-    // nothing was kept
   }
 }
 

@@ -11,7 +11,7 @@ const link = 'rounded px-1 py-1 text-muted hover:text-ink aria-[current=page]:te
 
 /** What is around every page: the name, the ways to go, whether what is shown is the present, and what runs. */
 export function Shell({ onToken }: { onToken(token: string): void }): ReactNode {
-  const { state, transport, error } = useConnection();
+  const { state, transport } = useConnection();
   const { rows } = useRuns(open);
   const asOf = useAsOf(isStale(state));
   return (
@@ -41,15 +41,15 @@ export function Shell({ onToken }: { onToken(token: string): void }): ReactNode 
         </div>
       </header>
       <main id="main" tabIndex={-1} className="mx-auto w-full max-w-7xl flex-1 px-4 py-5 outline-none">
-        {state === 'signed-out' ? <SignIn reason={reasonOf(error)} onToken={onToken} /> : <Outlet />}
+        {state === 'signed-out' ? (
+          <SignIn reason="The server does not accept this token; it may have expired." onToken={onToken} />
+        ) : (
+          <Outlet />
+        )}
       </main>
       <StatusBar connection={{ state, transport, asOf }} running={rows} />
     </div>
   );
-}
-
-function reasonOf(error: Error | undefined): string {
-  return error?.message ?? 'The token was not accepted.';
 }
 
 /** The time of day since which what is shown may be out of date; undefined while it is not. */

@@ -38,5 +38,4 @@ export const workflowDefinition = open({
   nodes: graphNodes,
   input: json.optional().describe("JSON Schema of the run's input"),
   example: json.optional(),
-  output: text.optional().describe("an expression for the run's output"),
 }) satisfies z.ZodType<WorkflowDefinition>;

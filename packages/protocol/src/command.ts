@@ -38,6 +38,37 @@ export interface Append {
   producer?: Producer;
 }
 
+/**
+ * Starts a new run from what an ended one has left: from its start, from its failed nodes, or from a finished node or
+ * step, whose result and all that follows from it are done again. Inherited results are copied with `reused`.
+ */
+export interface RetryRun {
+  from: 'start' | 'failed' | { node: string; step?: string };
+  /** replaces the run's input; only with from: 'start' */
+  input?: Json;
+}
+
+/** Starts a new run from the state that a run had at `seq`. */
+export interface ForkRun {
+  seq: number;
+}
+
+/** Starts runs of a workflow at the times that `cron` names, or every so many ms. Exactly one of the two. */
+export interface Schedule {
+  id: string;
+  workflow: string;
+  input?: Json;
+  /** five or six fields, as croner reads them */
+  cron?: string;
+  /** ms, at least 1,000 */
+  every?: number;
+  /** IANA name, e.g. Europe/Berlin; default UTC */
+  timezone?: string;
+  enabled: boolean;
+  tags?: string[];
+  options?: RunOptions;
+}
+
 /** A registered workflow: data, stored by content hash. */
 export interface WorkflowDefinition {
   name: string;

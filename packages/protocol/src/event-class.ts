@@ -116,6 +116,7 @@ export const eventClasses: Readonly<Record<EventType, EventClassRow>> = {
       onTimeout: null,
       onReject: null,
       escalation: 'identity',
+      escalateTo: 'identity',
     },
   },
   'approval.resolved': {
@@ -130,7 +131,10 @@ export const eventClasses: Readonly<Record<EventType, EventClassRow>> = {
   'input.timed_out': { class: 'control', fields: { inputId: null, value: 'wait', reused: null } },
   'sleep.started': { class: 'control', fields: { sleepId: null, until: null } },
   'sleep.ended': { class: 'control', fields: { sleepId: null, reused: null } },
-  'child.started': { class: 'control', fields: { childId: null, run: null, workflow: null, detached: null } },
+  'child.started': {
+    class: 'control',
+    fields: { childId: null, run: null, workflow: null, input: 'input', detached: null },
+  },
   'child.ended': {
     class: 'control',
     fields: { childId: null, run: null, outcome: null, output: 'output', error: 'error', reused: null },

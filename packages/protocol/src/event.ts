@@ -54,7 +54,8 @@ export interface RunOptions {
   queue?: string;
   budget?: { amount: number; currency: string };
   idempotencyKey?: string;
-  concurrencyKey?: string;
+  /** at most `limit` nodes of runs that share the key run at once */
+  concurrency?: { key: string; limit: number };
 }
 
 export interface Lineage {
@@ -140,9 +141,12 @@ export interface EventData {
     /** decisions offered beside approved and rejected */
     options?: string[];
     timeoutAt?: number;
-    onTimeout?: 'reject' | 'approve' | 'fail';
+    /** default: the decision is timed_out; escalate = asked again of the next in `escalateTo`, under the same id */
+    onTimeout?: 'reject' | 'approve' | 'fail' | 'escalate';
     onReject?: 'return' | 'fail';
     escalation?: { level: number; to?: string };
+    /** who is asked next, and for how long (ms) */
+    escalateTo?: { to: string; timeout: number }[];
   };
   'approval.resolved': { approvalId: string; decision: Decision; comment?: string; reused?: Reused };
   'input.requested': {
@@ -157,7 +161,7 @@ export interface EventData {
   'input.timed_out': { inputId: string; value?: Json; reused?: Reused };
   'sleep.started': { sleepId: string; until: number };
   'sleep.ended': { sleepId: string; reused?: Reused };
-  'child.started': { childId: string; run: string; workflow: string; detached?: boolean };
+  'child.started': { childId: string; run: string; workflow: string; input?: Json | BlobRef; detached?: boolean };
   'child.ended': {
     childId: string;
     run: string;

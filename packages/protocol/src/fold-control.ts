@@ -83,6 +83,7 @@ function runMoved(nodes: NodeFold, event: EventOf<RunMove>): void {
   if (to === null) return;
   if (event.type === 'run.started') return nodes.start();
   view.status = to;
+  view.statusSeq = event.seq;
   switch (event.type) {
     case 'run.stopping': {
       const { outcome, graceUntil, reason, error } = event.data;

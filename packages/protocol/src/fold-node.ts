@@ -156,6 +156,7 @@ export class NodeFold {
     this.view.status = 'running';
     this.view.startedAt = this.event.at;
     this.view.startedSeq = this.event.seq;
+    this.view.statusSeq = this.event.seq;
   }
 
   moved(event: EventOf<NodeMove>): void {
@@ -264,8 +265,8 @@ function stateBefore(node: NodeView, event: EventOf<NodeMove>): NodeState {
 /** Whether something has to be evaluated before this node can be queued or expanded. */
 function needsEvaluation(definition: GraphNode, node: NodeView): boolean {
   if (definition.input !== undefined && hasExpression(definition.input)) return true;
-  if (node.parent !== undefined) return false;
-  return definition.when !== undefined || definition.forEach !== undefined || definition.workflow !== undefined;
+  if (definition.workflow !== undefined) return true;
+  return node.parent === undefined && (definition.when !== undefined || definition.forEach !== undefined);
 }
 
 function outcomeOf(status: NodeState, definition: GraphNode | undefined): NeedOutcome {

@@ -79,6 +79,11 @@ describe('[PRO-18] when a newer attempt starts, views retract', () => {
     expect(log.view.control.nodes.n?.usage?.inputTokens).toBe(5);
   });
 
+  test('but not what the newer attempt told before its own start was written', () => {
+    const log = say(say(started(), 'first', one).lose('n'), 'early', two);
+    expect(lines(log.start('n', 2))).toEqual(['-first', 'early']);
+  });
+
   test('what the attempt itself has told stays when yet a newer one of another node starts', () => {
     const log = say(again(started()), 'second', two);
     log.start('other').lose('other').start('other', 2);

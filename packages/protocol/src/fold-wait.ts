@@ -49,7 +49,7 @@ function describe(wait: WaitView, event: EventOf<WaitMove>): void {
   if ('reused' in event.data && event.data.reused) wait.reused = event.data.reused;
   switch (event.type) {
     case 'approval.requested': {
-      const { title, details, options, onTimeout, onReject, escalation, timeoutAt } = event.data;
+      const { title, details, options, onTimeout, onReject, escalation, escalateTo, timeoutAt } = event.data;
       wait.approval = {
         title,
         ...(details === undefined ? {} : { details }),
@@ -57,8 +57,10 @@ function describe(wait: WaitView, event: EventOf<WaitMove>): void {
         ...(onTimeout ? { onTimeout } : {}),
         ...(onReject ? { onReject } : {}),
         ...(escalation ? { escalation } : {}),
+        ...(escalateTo?.length ? { escalateTo } : {}),
       };
-      if (timeoutAt !== undefined) wait.timeoutAt = timeoutAt;
+      if (timeoutAt === undefined) delete wait.timeoutAt;
+      else wait.timeoutAt = timeoutAt;
       return;
     }
     case 'approval.resolved': {

@@ -178,6 +178,15 @@ describe('waits', () => {
     expect(log.status('a')).toBe('waiting');
   });
 
+  test('[PRO-19] an answer of another kind under the same id answers nothing', () => {
+    const log = parked();
+    const before = structuredClone(log.view.control.waits);
+    log.write('input.requested', { inputId: 'ok', prompt: '?' }, { node: 'a' });
+    log.write('input.provided', { inputId: 'ok', value: 1 }).write('sleep.ended', { sleepId: 'ok' });
+    expect(log.view.control.waits).toEqual(before);
+    expect(log.status('a')).toBe('waiting');
+  });
+
   test('an answer while the attempt still runs moves no node', () => {
     const log = Log.of(graph('a')).start('a');
     log.write('input.requested', { inputId: 'i', prompt: '?', default: 3 }, { node: 'a' });

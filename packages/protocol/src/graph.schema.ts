@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { id, json, line, ms, name, open } from './field.schema.ts';
 import { NODE_LIMIT } from './graph.ts';
+import { concurrency } from './payload-part.schema.ts';
 
 export const retryPolicy = open({
   attempts: z.int().min(1).max(1_000).describe('attempts in all, the first included'),
@@ -24,7 +25,10 @@ export const graphNode = open({
   timeout: z.number().positive().optional().describe('ms that one attempt may take'),
   queue: id.optional(),
   priority: z.number().optional().describe('higher is claimed first; default 0'),
-  concurrencyKey: line.optional(),
+  concurrency: concurrency.optional().describe('at most so many nodes of the queue that share the key run at once'),
+  rate: open({ key: line, limit: z.int().min(1), per: z.int().min(1).describe('ms') })
+    .optional()
+    .describe('at most so many starts in so many ms among nodes of the queue that share the key'),
   onError: id.optional().describe('fail (default), continue, skip, or the id of the node that handles the error'),
 });
 

@@ -40,7 +40,10 @@ export interface GraphNode {
   timeout?: number;
   queue?: string;
   priority?: number;
-  concurrencyKey?: string;
+  /** at most `limit` nodes of the queue that share the key run at once */
+  concurrency?: { key: string; limit: number };
+  /** at most `limit` starts in `per` ms among the nodes of the queue that share the key */
+  rate?: { key: string; limit: number; per: number };
   /** default fail */
   onError?: OnError;
 }

@@ -11,6 +11,8 @@ export const runError = open({
 
 export const reused = open({ run: id, seq }).describe('the event of an ancestor run that this result was copied from');
 
+export const concurrency = open({ key: line, limit: z.int().min(1) });
+
 export const runOptions = open({
   priority: z.number().optional().describe('higher is claimed first; default 0'),
   delayUntil: at.optional().describe('ms since the epoch before which nothing is dispatched'),
@@ -18,7 +20,7 @@ export const runOptions = open({
   queue: id.optional(),
   budget: open({ amount, currency }).optional(),
   idempotencyKey: id.optional(),
-  concurrencyKey: line.optional(),
+  concurrency: concurrency.optional().describe('at most so many nodes of runs that share the key run at once'),
 });
 
 const ancestor = open({ run: id, seq: count });

@@ -13,9 +13,13 @@ export const waitPayloads = {
     details: json.optional(),
     options: z.array(id).max(50).optional().describe('decisions offered beside approved and rejected'),
     timeoutAt: at.optional(),
-    onTimeout: z.enum(['reject', 'approve', 'fail']).optional(),
+    onTimeout: z.enum(['reject', 'approve', 'fail', 'escalate']).optional(),
     onReject: z.enum(['return', 'fail']).optional(),
     escalation: open({ level: z.int().min(1), to: id.optional() }).optional(),
+    escalateTo: z
+      .array(open({ to: id, timeout: z.int().min(1).describe('ms') }))
+      .max(10)
+      .optional(),
   }),
   'approval.resolved': open({
     approvalId: waitId,
@@ -38,6 +42,7 @@ export const waitPayloads = {
     childId: waitId,
     run: id,
     workflow: id,
+    input: jsonOrBlob.optional(),
     detached: z.boolean().optional().describe('true = cancelling this run does not cancel the child'),
   }),
   'child.ended': open({

@@ -104,7 +104,7 @@ function outline({ id, task, workflow, needs, join, onError, when, forEach, inpu
 
 /** Options are of no one class: the budget is cost, the keys tell who. */
 function options(
-  { priority, delayUntil, ttl, queue, budget, idempotencyKey, concurrencyKey }: RunOptions,
+  { priority, delayUntil, ttl, queue, budget, idempotencyKey, concurrency }: RunOptions,
   hides: Hides,
 ): EventOf<'run.created'>['data']['options'] {
   return {
@@ -114,6 +114,6 @@ function options(
     ...(queue === undefined ? {} : { queue }),
     ...(budget === undefined || hides('cost') ? {} : { budget }),
     ...(idempotencyKey === undefined || hides('identity') ? {} : { idempotencyKey }),
-    ...(concurrencyKey === undefined || hides('identity') ? {} : { concurrencyKey }),
+    ...(concurrency === undefined || hides('identity') ? {} : { concurrency }),
   };
 }

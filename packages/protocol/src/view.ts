@@ -47,6 +47,8 @@ export interface ControlView {
   lineage?: Lineage;
   external: boolean;
   createdAt: number;
+  /** seq of the last event that moved the run's own state */
+  statusSeq: number;
   startedAt?: number;
   /** seq that started the run, written or implied */
   startedSeq?: number;
@@ -145,6 +147,7 @@ export interface WaitView {
     onTimeout?: string;
     onReject?: string;
     escalation?: { level: number; to?: string };
+    escalateTo?: { to: string; timeout: number }[];
     decision?: Decision;
     comment?: string;
   };
@@ -273,6 +276,7 @@ export function emptyControl(run: string): ControlView {
     tags: [],
     external: false,
     createdAt: 0,
+    statusSeq: 0,
     nodes: {},
     unleased: 0,
     waits: {},

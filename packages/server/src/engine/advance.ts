@@ -14,6 +14,7 @@ import {
   readiness,
   type Trace,
 } from '@millrace/protocol';
+import { overBudget } from './budget.ts';
 
 /** ms that attempts have to stop by themselves before they are fenced */
 export interface AdvanceLimits {
@@ -26,7 +27,8 @@ export interface AdvanceLimits {
  * and at its neighbours, so its cost does not grow with the graph. Called again until it answers nothing.
  */
 export function advance(control: ControlView, trace: Trace, now: number, limits: AdvanceLimits): NewEvent[] {
-  if (control.external || isTerminal(control.status)) return [];
+  if (isTerminal(control.status)) return [];
+  if (control.external) return overBudget(control);
   const events: NewEvent[] = [];
   const written = new Set<string>();
   const emit = (event: NewEvent & { node: string }) => {
@@ -44,7 +46,8 @@ export function advance(control: ControlView, trace: Trace, now: number, limits:
     }
   }
   if (events.length > 0) return events;
-  return ending(control, now);
+  const budget = overBudget(control);
+  return budget.length > 0 ? budget : ending(control, now);
 }
 
 function definitionOf(control: ControlView, node: NodeView): GraphNode | undefined {
@@ -124,27 +127,27 @@ function stop(control: ControlView, node: NodeView, now: number, limits: Advance
   return { type: 'run.stopping', by: 'system', data: { outcome: 'failed', error, graceUntil: now + limits.grace } };
 }
 
-function ending(control: ControlView, now: number): NewEvent[] {
+/** The end of a run whose stopping is over. */
+export function stopped(control: ControlView, now: number): NewEvent {
   const duration = Math.max(0, now - control.createdAt);
-  if (control.status === 'stopping') {
-    if (liveAttempts(control) > 0) return [];
-    const { outcome, reason, error } = control.stop ?? { outcome: 'cancelled' as const };
-    return outcome === 'failed'
-      ? [
-          {
-            type: 'run.failed',
-            by: 'system',
-            data: { error: error ?? { code: 'task_failed', message: reason ?? 'The run failed.' }, duration },
-          },
-        ]
-      : [{ type: 'run.cancelled', by: 'system', data: { ...(reason === undefined ? {} : { reason }), duration } }];
-  }
+  const { outcome, reason, error } = control.stop ?? { outcome: 'cancelled' as const };
+  if (outcome === 'cancelled')
+    return { type: 'run.cancelled', by: 'system', data: { ...(reason === undefined ? {} : { reason }), duration } };
+  return {
+    type: 'run.failed',
+    by: 'system',
+    data: { error: error ?? { code: 'task_failed', message: reason ?? 'The run failed.' }, duration },
+  };
+}
+
+function ending(control: ControlView, now: number): NewEvent[] {
+  if (control.status === 'stopping') return liveAttempts(control) > 0 ? [] : [stopped(control, now)];
   if (openNodes(control) > 0 || control.status === 'paused') return [];
   const output = runOutput(control);
   const completed: NewEvent = {
     type: 'run.completed',
     by: 'system',
-    data: { ...(output === undefined ? {} : { output }), duration },
+    data: { ...(output === undefined ? {} : { output }), duration: Math.max(0, now - control.createdAt) },
   };
   return control.status === 'created' ? [{ type: 'run.started', by: 'system', data: {} }, completed] : [completed];
 }

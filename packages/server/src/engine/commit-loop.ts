@@ -20,10 +20,13 @@ export interface Answer {
   result?: unknown;
 }
 
+/** What a part holds to beside its run's own fence, and the due row that it carries out. */
+export type Guards = Pick<Part, 'unique' | 'spend' | 'starts'> & { settles?: string };
+
 interface Item {
   key: RunKey;
   command: EngineCommand;
-  unique: Part['unique'];
+  guards: Guards | undefined;
   tries: number;
   resolve(answer: Answer): void;
   reject(error: unknown): void;
@@ -50,6 +53,7 @@ export class CommitLoop {
   readonly #residents: Residents;
   readonly #server: string;
   readonly #timings: Timings;
+  readonly #newId: () => string;
   readonly #onCommitted: (committed: Committed) => void;
   #queue: Item[] = [];
   #scheduled = false;
@@ -65,6 +69,7 @@ export class CommitLoop {
     residents: Residents;
     server: string;
     timings: Timings;
+    newId: () => string;
     onCommitted: (committed: Committed) => void;
   }) {
     this.#store = options.store;
@@ -74,13 +79,14 @@ export class CommitLoop {
     this.#residents = options.residents;
     this.#server = options.server;
     this.#timings = options.timings;
+    this.#newId = options.newId;
     this.#onCommitted = options.onCommitted;
   }
 
   /** Resolves after the commit. Rejects with a refusal's code, or with the store's. */
-  submit(key: RunKey, command: EngineCommand, unique?: Part['unique']): Promise<Answer> {
+  submit(key: RunKey, command: EngineCommand, guards?: Guards): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      this.#enter({ key, command, unique, tries: 0, resolve, reject });
+      this.#enter({ key, command, guards, tries: 0, resolve, reject });
     });
   }
 
@@ -154,7 +160,7 @@ export class CommitLoop {
       }
       let draft = drafts.get(run);
       if (!draft) {
-        draft = new PartDraft(run, now, this.#timings.lease);
+        draft = new PartDraft(run, now, this.#timings);
         drafts.set(run, draft);
       }
       try {
@@ -180,7 +186,12 @@ export class CommitLoop {
     const { command } = item;
     const producer = producerOf(command);
     const known = producer === undefined ? undefined : (draft.run.producers.get(producer) ?? undefined);
-    const outcome: Outcome = decide(draft.control, command, { now: draft.at, producer: known });
+    const outcome: Outcome = decide(draft.control, command, {
+      now: draft.at,
+      grace: this.#timings.grace,
+      newId: this.#newId,
+      producer: known,
+    });
     switch (outcome.kind) {
       case 'refuse':
         return refusalError(outcome.refusal);
@@ -189,7 +200,10 @@ export class CommitLoop {
       case 'repeat':
         return { seq: outcome.seq, repeated: true, written: false };
       case 'write': {
-        if (item.unique) draft.unique = item.unique;
+        if (item.guards?.settles !== undefined) draft.obligations.settle(item.guards.settles);
+        if (item.guards?.unique) draft.unique = item.guards.unique;
+        if (item.guards?.spend) draft.spend = [...(draft.spend ?? []), ...item.guards.spend];
+        if (item.guards?.starts) draft.starts = item.guards.starts;
         if (outcome.expired) draft.expired = [...(draft.expired ?? []), outcome.expired];
         let seq = 0;
         for (const event of outcome.events) seq = draft.add(event, command.type === 'attempt');
@@ -218,7 +232,7 @@ export class CommitLoop {
     draft.advanced = from;
     for (const id of draft.trace.ready.splice(0)) {
       draft.evaluate.push(id);
-      draft.due(`evaluate/${id}`, draft.at, { type: 'evaluate', node: id });
+      draft.obligations.owe(`evaluate/${id}`, draft.at, { type: 'evaluate', node: id });
     }
   }
 
@@ -277,11 +291,16 @@ export class CommitLoop {
 
   /** The part dropped out because a row was not what the decision saw: decide again on what is there now. */
   #again(item: Item, reason: PartRefusal): void {
-    if (reason === 'lease') return item.resolve({ seq: 0, repeated: false, written: false });
+    const create = item.command.type === 'create';
+    const gone = reason === 'lease' || (reason === 'slots' && !create) || (reason === 'exists' && create);
+    if (gone) return item.resolve({ seq: 0, repeated: false, written: false });
+    if (reason === 'grant') return item.reject(new MillraceError('link_spent'));
+    if (reason === 'slots')
+      return item.reject(new MillraceError('rate_limited', { detail: 'Too many runs were created.' }));
     if (reason === 'unique') return item.reject(new MillraceError('idempotency_conflict', { facts: { taken: true } }));
     item.tries += 1;
     if (reason === 'missing') return item.reject(new MillraceError('run_not_found'));
-    if (item.tries >= TRIES || item.command.type === 'create') {
+    if (item.tries >= TRIES || create) {
       return item.reject(
         new MillraceError('storage_unavailable', {
           detail: `The run changed ${item.tries} times while this was decided.`,
@@ -294,6 +313,7 @@ export class CommitLoop {
 
 function producerOf(command: EngineCommand): string | undefined {
   if (command.type === 'append') return command.producer?.id;
+  if (command.type === 'user') return command.key?.id;
   return command.type === 'attempt' ? attemptProducer(command.lease.node) : undefined;
 }
 
@@ -333,6 +353,7 @@ function messagesOf(draft: PartDraft, part: Part, first: number, at: number): Bu
       ...(part.row.queue === undefined ? {} : { queue: part.row.queue }),
     });
   }
-  if (part.enqueue?.length) messages.push({ kind: 'work', topic: topics.work(tenant), tenant });
+  if (part.enqueue?.length || part.slots?.some(({ delta }) => delta < 0))
+    messages.push({ kind: 'work', topic: topics.work(tenant), tenant });
   return messages;
 }

@@ -40,6 +40,7 @@ const ALLOWED: ReadonlySet<EventType> = new Set<EventType>([
   'approval.requested',
   'input.requested',
   'sleep.started',
+  'child.started',
   'node.completed',
   'node.failed',
   'node.waiting',
@@ -141,11 +142,13 @@ function checkJournal(
       return undefined;
     }
     case 'approval.requested':
-      return openWait(control, event.data.approvalId, opened);
+      return openWait(node, control, event.data.approvalId, opened);
     case 'input.requested':
-      return openWait(control, event.data.inputId, opened);
+      return openWait(node, control, event.data.inputId, opened);
     case 'sleep.started':
-      return openWait(control, event.data.sleepId, opened);
+      return openWait(node, control, event.data.sleepId, opened);
+    case 'child.started':
+      return openWait(node, control, event.data.childId, opened);
     default:
       return undefined;
   }
@@ -155,7 +158,15 @@ function state(status: 'running' | 'completed' | 'failed'): string {
   return status === 'running' ? 'started' : status;
 }
 
-function openWait(control: ControlView, id: string, opened: Set<string>): Outcome | undefined {
+function openWait(node: NodeView, control: ControlView, id: string, opened: Set<string>): Outcome | undefined {
+  if (!id.startsWith(`${node.id}:`)) {
+    return refuse('event_invalid', `The wait "${id}" of the node "${node.id}" must begin with "${node.id}:".`, {
+      wait: id,
+    });
+  }
+  if (node.steps[id.slice(node.id.length + 1)]) {
+    return refuse('journal_mismatch', `"${id}" is a step in this run's log, and now a wait.`, { wait: id });
+  }
   if (control.waits[id] || opened.has(id)) {
     return refuse('step_name_reused', `The wait "${id}" was already used. Give each call its own key.`, { wait: id });
   }

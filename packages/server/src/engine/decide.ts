@@ -1,23 +1,28 @@
 import {
   type ControlView,
-  type Decision,
   definitionId,
   errors,
   graphIndex,
+  isTerminal,
+  liveAttempts,
   type NewEvent,
-  type WaitView,
 } from '@millrace/protocol';
+import { stopped } from './advance.ts';
 import type { EngineCommand } from './command.ts';
 import { decideAttempt } from './decide-attempt.ts';
 import { decideExternal } from './decide-external.ts';
+import { cancel, decideUser } from './decide-user.ts';
+import { childEnded, waitTimeout } from './decide-wait.ts';
 import { failure } from './failure.ts';
-import { type DecideContext, type Outcome, refuse, write } from './outcome.ts';
+import { isUnleased } from './node-rows.ts';
+import { type DecideContext, type Outcome, write } from './outcome.ts';
+import { startChild } from './start-child.ts';
 
 /** Decides one command on one run's control view. Pure: the answer depends on the arguments alone. */
 export function decide(control: ControlView, command: EngineCommand, context: DecideContext): Outcome {
   switch (command.type) {
     case 'create':
-      return write([command.created]);
+      return write([command.created, ...(command.inherited ?? [])]);
     case 'append':
       return decideExternal(control, command, context);
     case 'attempt':
@@ -25,20 +30,33 @@ export function decide(control: ControlView, command: EngineCommand, context: De
     case 'start':
       return start(control, command);
     case 'user':
-      return user(control, command);
+      return decideUser(control, command, context);
     case 'evaluated':
-      return evaluated(control, command);
+      return evaluated(control, command, context);
     case 'lost':
       return lost(control, command);
     case 'requeue':
-      return requeue(control, command);
+      return requeue(control, command, context);
     case 'timeout':
       return timeout(control, command, context.now);
     case 'wait-timeout':
-      return waitTimeout(control, command);
+      return waitTimeout(control, command, context);
+    case 'child-ended':
+      return childEnded(control, command, context);
     case 'grace':
       return grace(control, context.now);
+    case 'ttl':
+      return end(
+        control,
+        { outcome: 'failed', code: 'ttl_expired', message: errors.ttl_expired.title, only: 'created' },
+        context,
+      );
+    case 'end':
+      return end(control, command, context);
+    case 'cancel':
+      return isTerminal(control.status) ? { kind: 'nothing' } : cancel(control, 'system', command.reason, context);
     case 'evaluate':
+    case 'spawn':
       return { kind: 'nothing' };
   }
 }
@@ -64,44 +82,10 @@ function start(control: ControlView, command: Extract<EngineCommand, { type: 'st
   ]);
 }
 
-function user(control: ControlView, { by, command }: Extract<EngineCommand, { type: 'user' }>): Outcome {
-  if (command.type !== 'approve') {
-    return refuse('invalid_transition', `The command "${command.type}" is not offered by this server.`);
-  }
-  const { approvalId, decision, comment } = command;
-  const wait = control.waits[approvalId];
-  if (!wait?.approval) return refuse('wait_not_found', `The run has no approval "${approvalId}".`);
-  if (wait.status !== 'open') {
-    return refuse('already_answered', `The approval "${approvalId}" was ${answerOf(wait)}.`, { answer: wait });
-  }
-  const offered = ['approved', 'rejected', ...(wait.approval.options ?? [])];
-  if (!offered.includes(decision)) {
-    return refuse(
-      'invalid_request',
-      `"${decision.slice(0, 80)}" is not a decision of this approval. Offered: ${offered.join(', ')}.`,
-      { offered },
-    );
-  }
-  return write([resolved(wait, decision, by, comment)], { result: { approvalId, decision } });
-}
-
-function answerOf(wait: WaitView): string {
-  if (wait.status === 'cancelled') return 'closed when its run or node ended';
-  return `${wait.approval?.decision ?? wait.status}${wait.by ? ` by ${wait.by}` : ''}`;
-}
-
-function resolved(wait: WaitView, decision: Decision, by: string, comment?: string): NewEvent {
-  return {
-    type: 'approval.resolved',
-    node: wait.node,
-    by,
-    data: { approvalId: wait.id, decision, ...(comment === undefined ? {} : { comment }) },
-  };
-}
-
 function evaluated(
   control: ControlView,
   { node: id, outcome }: Extract<EngineCommand, { type: 'evaluated' }>,
+  context: DecideContext,
 ): Outcome {
   const node = control.nodes[id];
   const open = control.status === 'created' || control.status === 'running' || control.status === 'paused';
@@ -109,15 +93,10 @@ function evaluated(
   switch (outcome.kind) {
     case 'skip':
       return write([{ type: 'node.skipped', node: id, by: 'system', data: { reason: 'when' } }]);
-    case 'input':
-      return write([
-        {
-          type: 'node.queued',
-          node: id,
-          by: 'system',
-          data: outcome.input === undefined ? {} : { input: outcome.input },
-        },
-      ]);
+    case 'input': {
+      const data = outcome.input === undefined ? {} : { input: outcome.input };
+      return write([{ type: 'node.queued', node: id, by: 'system', data }, ...ownStart(control, id, context)]);
+    }
     case 'error':
       return write([
         {
@@ -149,22 +128,36 @@ function lost(
   const node = control.nodes[id];
   if (node?.status !== 'running' || node.attempt !== attempt) return { kind: 'nothing' };
   const event: NewEvent = { type: 'attempt.lost', node: id, attempt, by: 'system', data: { reason } };
-  const expired = { node: id, attempt, at: expiredAt };
+  const guard = expiredAt === undefined ? {} : { expired: { node: id, attempt, at: expiredAt } };
   if (reason === 'fenced' || node.lost + 1 < LOST_LIMIT || control.status === 'stopping')
-    return { kind: 'write', events: [event], expired };
+    return { kind: 'write', events: [event], ...guard };
   const error = { code: 'lease_lost', message: errors.lease_lost.title, node: id };
   return {
     kind: 'write',
     events: [event, { type: 'node.failed', node: id, attempt, by: 'system', data: { error } }],
-    expired,
+    ...guard,
   };
 }
 
-function requeue(control: ControlView, { node: id, attempt }: { node: string; attempt: number }): Outcome {
+/** The engine starts its own nodes itself: a sub-workflow runs as long as its child run does. */
+function ownStart(control: ControlView, id: string, context: DecideContext): NewEvent[] {
+  const workflow = graphIndex(control.graph).nodes.get(definitionId(id))?.workflow;
+  const dispatching = control.status === 'created' || control.status === 'running';
+  return workflow === undefined || !dispatching ? [] : startChild(control, id, workflow, context);
+}
+
+function requeue(
+  control: ControlView,
+  { node: id, attempt }: { node: string; attempt: number },
+  context: DecideContext,
+): Outcome {
   const node = control.nodes[id];
   if (node?.status !== 'retrying' || node.attempt !== attempt || control.status === 'stopping')
     return { kind: 'nothing' };
-  return write([{ type: 'node.queued', node: id, by: 'system', data: { reason: 'retry' } }]);
+  return write([
+    { type: 'node.queued', node: id, by: 'system', data: { reason: 'retry' } },
+    ...ownStart(control, id, context),
+  ]);
 }
 
 function timeout(control: ControlView, { node: id, attempt }: { node: string; attempt: number }, now: number): Outcome {
@@ -175,24 +168,42 @@ function timeout(control: ControlView, { node: id, attempt }: { node: string; at
   return write([failure(control, node, error, now, 'system')]);
 }
 
-function waitTimeout(control: ControlView, command: { wait: string; timeoutAt: number }): Outcome {
-  const wait = control.waits[command.wait];
-  if (wait?.status !== 'open' || wait.timeoutAt !== command.timeoutAt || !wait.approval) return { kind: 'nothing' };
-  const decision = wait.approval.onTimeout === 'approve' ? 'approved' : 'timed_out';
-  return write([resolved(wait, decision, 'system', 'Nobody answered in time.')]);
-}
-
 /** Attempts that did not stop within the grace time are fenced: their node takes nothing from them any more. */
 function grace(control: ControlView, now: number): Outcome {
-  if (control.status !== 'stopping' || (control.stop?.graceUntil ?? 0) > now) return { kind: 'nothing' };
-  const live = Object.values(control.nodes).filter((node) => node.status === 'running' && !node.items);
+  const stopping = control.status === 'stopping' && (control.stop?.graceUntil ?? 0) <= now;
+  if (!stopping && control.status !== 'paused') return { kind: 'nothing' };
+  if (control.external) return stopping ? write([stopped(control, now)]) : { kind: 'nothing' };
+  const live = Object.values(control.nodes).filter((node) => node.status === 'running' && !isUnleased(control, node));
   return write(
-    live.map((node) => ({
-      type: 'attempt.lost' as const,
-      node: node.id,
-      attempt: node.attempt,
+    live.map(({ id, attempt }) => ({
+      type: 'attempt.lost',
+      node: id,
+      attempt,
       by: 'system',
-      data: { reason: 'fenced' as const },
+      data: { reason: 'fenced' },
     })),
   );
+}
+
+/** Ends a run that nobody drives any more. */
+function end(
+  control: ControlView,
+  {
+    outcome,
+    code,
+    message,
+    only,
+  }: { outcome: 'failed' | 'cancelled'; code: string; message: string; only?: 'created' | 'external' },
+  context: DecideContext,
+): Outcome {
+  if (isTerminal(control.status) || control.status === 'stopping') return { kind: 'nothing' };
+  if (only === 'created' && control.status !== 'created') return { kind: 'nothing' };
+  if (only === 'external' && (!control.external || control.status !== 'running')) return { kind: 'nothing' };
+  if (outcome === 'cancelled') return cancel(control, 'system', code, context);
+  const { now } = context;
+  const error = { code, message };
+  if (!control.external && liveAttempts(control) > 0) {
+    return write([{ type: 'run.stopping', by: 'system', data: { outcome, error, graceUntil: now + context.grace } }]);
+  }
+  return write([{ type: 'run.failed', by: 'system', data: { error, duration: Math.max(0, now - control.createdAt) } }]);
 }

@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
 import {
   type Append,
   type AppendAnswer,
   type Assignment,
+  type BlobRef,
   type Clock,
   type ControlView,
   type CreateRun,
@@ -21,12 +21,13 @@ import { type Bus, topics } from '../bus/bus.ts';
 import type { Files } from '../files/files.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { DueRow, LeaseRow, RunKey, Store } from '../store/store.ts';
-import type { DueCommand, Prepared } from './command.ts';
+import type { DueCommand, Prepared, UserCommand } from './command.ts';
 import { CommitLoop, type Committed } from './commit-loop.ts';
+import { type Created, type CreateRate, Creation, hashOf } from './creation.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { Evaluator } from './evaluator.ts';
 import { Expressions } from './expressions.ts';
-import type { Caller, Engine, WorkerInfo } from './face.ts';
+import type { Caller, CommandOptions, Engine, WorkerInfo } from './face.ts';
 import { prepare } from './prepare.ts';
 import { Residents } from './resident.ts';
 import { defaultTimings, type Timings } from './timings.ts';
@@ -44,6 +45,8 @@ export interface EngineOptions {
   /** makes a run's id; sorts by time (uuidv7) */
   newId: () => string;
   timings?: Partial<Timings>;
+  /** how many runs one user may start; default: as many as they like */
+  createRate?: CreateRate;
   /** limits of one expression: ms and MB */
   expressions?: { timeout?: number; memory?: number };
 }
@@ -62,7 +65,9 @@ class RunEngine implements Engine {
   readonly #evaluator: Evaluator;
   readonly #workers = new Workers();
   readonly #workflows: Workflows;
+  readonly #creation: Creation;
   readonly #evaluating = new Map<string, Promise<void>>();
+  readonly #spawning = new Map<string, Promise<void>>();
   readonly #subscriptions = new Map<string, () => void>();
   #onDue: (at: number) => void = () => undefined;
 
@@ -79,6 +84,7 @@ class RunEngine implements Engine {
       residents: this.#residents,
       server,
       timings: this.#timings,
+      newId: options.newId,
       onCommitted: (committed) => this.#committed(committed),
     });
     this.#dispatcher = new Dispatcher({
@@ -92,56 +98,16 @@ class RunEngine implements Engine {
     this.#expressions = new Expressions({ clock, ...options.expressions });
     this.#evaluator = new Evaluator(this.#expressions, files);
     this.#workflows = new Workflows(store, this.#expressions, clock);
+    this.#creation = new Creation({
+      ...{ store, loop: this.#loop, residents: this.#residents, workflows: this.#workflows, newId: options.newId },
+      prepare: (tenant, event) => this.#prepare(tenant, event),
+      now: () => clock.now(),
+      ...(options.createRate ? { rate: options.createRate } : {}),
+    });
   }
 
-  async create(
-    caller: Caller,
-    request: CreateRun,
-    idempotencyKey?: string,
-  ): Promise<{ id: string; seq: number; repeated: boolean }> {
-    const { tenant, by } = caller;
-    const hash = createHash('sha256').update(JSON.stringify(request)).digest('hex').slice(0, 32);
-    const scope = `create/${by}`;
-    const before = await this.#created(tenant, scope, idempotencyKey, hash);
-    if (before) return before;
-    const { nodes, version } = await this.#workflows.resolve(tenant, request);
-    const owner = by.startsWith('user:') ? by.slice('user:'.length) : undefined;
-    const event: NewEvent = {
-      type: 'run.created',
-      by,
-      data: {
-        workflow: request.workflow,
-        nodes,
-        input: request.input ?? null,
-        ...(version === undefined ? {} : { version }),
-        ...(request.options ? { options: request.options } : {}),
-        ...(owner === undefined ? {} : { owner }),
-        ...(request.tags?.length ? { tags: request.tags } : {}),
-        ...(request.lineage ? { lineage: request.lineage } : {}),
-        ...(request.external ? { external: true } : {}),
-      },
-    };
-    const created = await this.#prepare(tenant, event);
-    const id = this.#options.newId();
-    const unique = idempotencyKey === undefined ? undefined : { scope, key: idempotencyKey, hash };
-    try {
-      const { seq } = await this.#loop.submit({ tenant, run: id }, { type: 'create', created }, unique);
-      return { id, seq, repeated: false };
-    } catch (error) {
-      const taken = error instanceof MillraceError && error.facts?.taken === true;
-      const first = taken ? await this.#created(tenant, scope, idempotencyKey, hash) : undefined;
-      if (first) return first;
-      throw error;
-    }
-  }
-
-  async #created(tenant: string, scope: string, key: string | undefined, hash: string) {
-    if (key === undefined) return undefined;
-    const known = await this.#options.store.unique(tenant, scope, key);
-    if (!known) return undefined;
-    if (known.hash !== hash)
-      throw new MillraceError('idempotency_conflict', { detail: `The key "${key}" was used with another body.` });
-    return { id: known.run, seq: 1, repeated: true };
+  create(caller: Caller, request: CreateRun, idempotencyKey?: string): Promise<Created> {
+    return this.#creation.create(caller, request, idempotencyKey);
   }
 
   async append(caller: Caller, run: string, append: Append): Promise<AppendAnswer> {
@@ -152,11 +118,22 @@ class RunEngine implements Engine {
     return { seq: answer.seq, ...(answer.repeated ? { repeated: true } : {}) };
   }
 
-  async command(caller: Caller, run: string, command: RunCommand): Promise<{ seq: number; result?: Json }> {
-    const { seq, result } = await this.#loop.submit(
-      { tenant: caller.tenant, run },
-      { type: 'user', by: caller.by, command },
-    );
+  async command(
+    caller: Caller,
+    run: string,
+    command: RunCommand,
+    options: CommandOptions = {},
+  ): Promise<{ seq: number; result?: Json }> {
+    const { key, ctl, spend } = options;
+    const asked: UserCommand = {
+      ...{ type: 'user', by: caller.by, command },
+      ...(ctl === undefined ? {} : { ctl }),
+      ...(key === undefined
+        ? {}
+        : { key: { id: `command/${caller.by}/${key}`, hash: Number.parseInt(hashOf(command).slice(0, 12), 16) } }),
+    };
+    const guards = spend === undefined ? undefined : { spend: [{ id: spend, at: this.#options.clock.now() }] };
+    const { seq, result } = await this.#loop.submit({ tenant: caller.tenant, run }, asked, guards);
     return { seq, ...(result === undefined ? {} : { result: result as Json }) };
   }
 
@@ -189,7 +166,7 @@ class RunEngine implements Engine {
   }
 
   async appendAttempt(caller: Caller, lease: LeaseRef, sequence: number, events: NewEvent[]): Promise<AppendAnswer> {
-    const where = events.map((event) => ({ ...event, node: lease.node, attempt: lease.attempt }) as NewEvent);
+    const where = events.map((event) => this.#placed(event, lease));
     const prepared = await this.#check(caller, where);
     const key = { tenant: caller.tenant, run: lease.run };
     const answer = await this.#loop.submit(key, { type: 'attempt', lease, sequence, events: prepared });
@@ -250,8 +227,9 @@ class RunEngine implements Engine {
   async deliver(row: DueRow): Promise<void> {
     const command = JSON.parse(row.command) as DueCommand;
     if (command.type === 'evaluate') return this.#evaluate(row, command.node);
+    if (command.type === 'spawn') return this.#spawn(row, command.child, command.input);
     try {
-      const { written } = await this.#loop.submit(row, command);
+      const { written } = await this.#loop.submit(row, command, { settles: row.key });
       if (written) return;
     } catch (error) {
       if (!(error instanceof MillraceError) || error.code !== 'run_not_found') throw error;
@@ -270,6 +248,14 @@ class RunEngine implements Engine {
     });
   }
 
+  async hang(lease: LeaseRow): Promise<void> {
+    await this.#loop.submit(lease, { type: 'lost', node: lease.node, attempt: lease.attempt, reason: 'hung' });
+  }
+
+  async endRun(key: RunKey, end: Parameters<Engine['endRun']>[1]): Promise<void> {
+    await this.#loop.submit(key, { type: 'end', ...end });
+  }
+
   /** There may be queue rows that have become claimable by time alone. */
   wakeAll(): void {
     for (const tenant of this.#subscriptions.keys()) this.#dispatcher.wake(tenant);
@@ -285,12 +271,27 @@ class RunEngine implements Engine {
 
   #committed({ draft, part }: Committed): void {
     const { key, control } = draft.run;
-    for (const { worker, state } of draft.signals) this.#workers.signal(key.tenant, worker, state);
+    for (const { worker, state } of draft.obligations.signals) this.#workers.signal(key.tenant, worker, state);
     for (const id of draft.evaluate) void this.#evaluate(key, id);
-    for (const row of part.due ?? []) if (!row.key.startsWith('evaluate/')) this.#onDue(row.at);
+    for (const row of part.due ?? []) this.#carry(row);
     const delayed = part.enqueue?.reduce((least, row) => Math.min(least, row.at), Number.POSITIVE_INFINITY);
     if (delayed !== undefined && delayed > draft.at) this.#onDue(delayed);
     if (isTerminal(control.status)) this.#options.metrics.count('runs_ended_total', 1, { status: control.status });
+  }
+
+  /** What is due at once is carried out at once; its row stands until it is done, for the scheduler of the next server. */
+  #carry(row: DueRow): void {
+    if (row.key.startsWith('evaluate/')) return;
+    if (row.at > this.#options.clock.now()) return this.#onDue(row.at);
+    this.deliver(row).catch(() => this.#onDue(row.at));
+  }
+
+  #spawn(key: RunKey, child: string, input?: Json | BlobRef): Promise<void> {
+    const id = `${key.tenant}/${key.run}/${child}`;
+    const running =
+      this.#spawning.get(id) ?? this.#creation.spawn(key, child, input).finally(() => this.#spawning.delete(id));
+    this.#spawning.set(id, running);
+    return running;
   }
 
   /** Evaluates a ready node's expressions and hands the result back as a command. The due row stands until then. */
@@ -315,6 +316,14 @@ class RunEngine implements Engine {
       // The store failed or the run went: the due row stands, and the scheduler delivers it again.
       this.#options.metrics.count('evaluation_failures_total');
     }
+  }
+
+  /** An attempt tells of its own node; the run that a child is to be gets its id here. */
+  #placed(event: NewEvent, { node, attempt }: LeaseRef): NewEvent {
+    const placed = { ...event, node, attempt } as NewEvent;
+    return placed.type === 'child.started'
+      ? { ...placed, data: { ...placed.data, run: this.#options.newId() } }
+      : placed;
   }
 
   async #check(caller: Caller, events: readonly NewEvent[]): Promise<Prepared[]> {

@@ -4,9 +4,11 @@ import type {
   Assignment,
   ControlView,
   CreateRun,
+  ForkRun,
   Json,
   LeaseRef,
   LeaseState,
+  RetryRun,
   RunCommand,
   WorkerRegistration,
   WorkflowDefinition,
@@ -18,6 +20,15 @@ export interface Caller {
   tenant: string;
   /** `user:ID`, `worker:ID`, `link:ID` or `system`; stands in the events as `by` */
   by: string;
+}
+
+export interface CommandOptions {
+  /** idempotency key: the same command under the same key happens once */
+  key?: string;
+  /** seq of the last control event that the sender had seen */
+  ctl?: number;
+  /** the scoped token that this answer spends, in the answer's own transaction; `link_spent` where it has ended */
+  spend?: string;
 }
 
 /**
@@ -38,8 +49,23 @@ export interface Engine {
     caller: Caller,
     run: string,
     command: RunCommand,
-    options?: { key?: string; ctl?: number },
+    options?: CommandOptions,
   ): Promise<{ seq: number; result?: Json }>;
+
+  /** A new run from what an ended one left. Errors: run_not_found, invalid_transition, node_not_found. */
+  retry(
+    caller: Caller,
+    run: string,
+    request: RetryRun,
+    key?: string,
+  ): Promise<{ id: string; seq: number; repeated: boolean }>;
+  /** A new run from the state at a seq. Errors: run_not_found, invalid_request, invalid_transition. */
+  fork(
+    caller: Caller,
+    run: string,
+    request: ForkRun,
+    key?: string,
+  ): Promise<{ id: string; seq: number; repeated: boolean }>;
 
   register(
     caller: Caller,
@@ -70,6 +96,13 @@ export interface Engine {
   deliver(row: DueRow): Promise<void>;
   /** For the scheduler: ends an attempt whose lease was expired at `expiredAt` and still is. */
   expire(lease: LeaseRow, expiredAt: number): Promise<void>;
+  /** For the scheduler: ends an attempt that nothing was heard of for too long, whatever its lease says. */
+  hang(lease: LeaseRow): Promise<void>;
+  /** For the scheduler: ends a run that nobody drives; nothing happens where it has moved on (`only`). */
+  endRun(
+    key: RunKey,
+    end: { outcome: 'failed' | 'cancelled'; code: string; message: string; only?: 'created' | 'external' },
+  ): Promise<void>;
   /** For the scheduler: queue rows may have become claimable by time alone. */
   wakeAll(): void;
 

@@ -14,6 +14,10 @@ import type { Prepared } from './command.ts';
 /** What a decision may look at beside the control view. */
 export interface DecideContext {
   now: number;
+  /** ms that attempts have to stop by themselves */
+  grace: number;
+  /** makes a run's id */
+  newId: () => string;
   /** the state of the command's own producer; undefined = it never appended to this run */
   producer: ProducerState | undefined;
 }

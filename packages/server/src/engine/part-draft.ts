@@ -1,58 +1,48 @@
 import {
   type ControlView,
-  definitionId,
   foldControl,
-  graphIndex,
   isControl,
   isTerminal,
-  type LeaseState,
   type NewEvent,
-  type NodeView,
   type RunEvent,
   summarise,
   type Trace,
 } from '@millrace/protocol';
-import {
-  type DueRow,
-  eventText,
-  type LeaseRow,
-  type Part,
-  type PartEvent,
-  type ProducerChange,
-  type QueueRow,
-} from '../store/store.ts';
-import type { DueCommand, Prepared } from './command.ts';
+import { eventText, type Part, type PartEvent, type ProducerChange } from '../store/store.ts';
+import type { Prepared } from './command.ts';
+import { nodeRows } from './node-rows.ts';
+import { Obligations } from './obligations.ts';
 import type { Resident } from './resident.ts';
+import type { Timings } from './timings.ts';
 
-/** What one flush does to one run: the events, and the rows that follow from what they moved. */
+/** What one flush does to one run: the events, and the rows that follow from them. */
 export class PartDraft {
   readonly run: Resident;
   readonly trace: Trace = { nodes: [], ready: [] };
   readonly events: PartEvent[] = [];
   readonly at: number;
-  /** attempts that were ended by something other than themselves, and what their worker is to be told */
-  readonly signals: { worker: string; state: LeaseState }[] = [];
+  readonly obligations: Obligations;
   /** how much of the trace `advance` has looked at */
   advanced = 0;
   /** nodes whose expressions are to be evaluated after the commit */
   readonly evaluate: string[] = [];
   expired: Part['expired'];
   unique: Part['unique'];
+  spend: Part['spend'];
+  starts: Part['starts'];
   readonly #leaseMs: number;
   readonly #isNew: boolean;
   readonly #firstSeq: number;
   readonly #fence: number;
   readonly #boots = new Map<string, string>();
   readonly #producers = new Map<string, ProducerChange>();
-  readonly #due = new Map<string, DueRow>();
-  readonly #undue = new Set<string>();
   #moved = false;
 
-  /** `leaseMs`: how long an attempt that starts in this flush holds its lease without renewing it */
-  constructor(run: Resident, now: number, leaseMs: number) {
+  constructor(run: Resident, now: number, timings: Timings) {
     this.run = run;
-    this.#leaseMs = leaseMs;
+    this.#leaseMs = timings.lease;
     this.at = Math.max(now, run.at);
+    this.obligations = new Obligations(run.key, this.at, timings.grace);
     this.#isNew = run.head === 0;
     this.#firstSeq = run.head + 1;
     this.#fence = run.ctl;
@@ -60,6 +50,10 @@ export class PartDraft {
 
   get control(): ControlView {
     return this.run.control;
+  }
+
+  get firstSeq(): number {
+    return this.#firstSeq;
   }
 
   /** Gives the event its place and folds it; what it moved is added to `trace`. `own`: the attempt itself wrote it. */
@@ -72,42 +66,13 @@ export class PartDraft {
     this.run.at = this.at;
     if (control) {
       this.#moved = true;
-      if (!own) this.#interrupt(plain);
+      this.obligations.take(plain, this.run.control, own);
       foldControl(this.run.control, { ...plain, seq: this.run.head, at: this.at } as RunEvent, undefined, this.trace);
-      this.#timers(plain);
-    }
+    } else this.obligations.tell(plain);
     return this.run.head;
   }
 
-  #interrupt(event: NewEvent): void {
-    const { nodes } = this.control;
-    const tell = (node: NodeView | undefined, state: LeaseState['state'], reason: string) => {
-      if (node?.status !== 'running' || node.items || node.worker === undefined) return;
-      this.signals.push({
-        worker: node.worker,
-        state: { run: this.run.key.run, node: node.id, attempt: node.attempt, state, reason },
-      });
-    };
-    switch (event.type) {
-      case 'attempt.lost':
-        tell(nodes[event.node ?? ''], 'lost', event.data.reason);
-        return;
-      case 'node.cancelled':
-        tell(nodes[event.node ?? ''], 'lost', event.data.reason);
-        return;
-      case 'node.failed':
-      case 'node.retrying':
-        tell(nodes[event.node ?? ''], 'timeout', event.data.error.code);
-        return;
-      case 'run.stopping':
-        for (const id in nodes) tell(nodes[id], 'cancel', event.data.outcome);
-        return;
-      default:
-        return;
-    }
-  }
-
-  /** Remembers where the attempt that was just started lives. */
+  /** Remembers where the attempt that was just started lives; '' = not in this process. */
   startedBy(node: string, boot: string): void {
     this.#boots.set(node, boot);
   }
@@ -120,71 +85,22 @@ export class PartDraft {
     this.run.producers.set(id, { term, sequence, seq: this.run.head });
   }
 
-  due(key: string, at: number, command: DueCommand): void {
-    this.#undue.delete(key);
-    this.#due.set(key, { ...this.run.key, key, at, command: JSON.stringify(command) });
-  }
-
-  undue(key: string): void {
-    this.#due.delete(key);
-    this.#undue.add(key);
-  }
-
-  #timers(event: NewEvent): void {
-    switch (event.type) {
-      case 'node.retrying':
-        this.due(`retry/${event.node}`, event.data.nextAt, {
-          type: 'requeue',
-          node: event.node as string,
-          attempt: event.attempt as number,
-        });
-        return;
-      case 'node.started': {
-        const limit = graphIndex(this.control.graph).nodes.get(definitionId(event.node as string))?.timeout;
-        if (limit === undefined || this.control.external) return;
-        this.due(`timeout/${event.node}`, this.at + limit, {
-          type: 'timeout',
-          node: event.node as string,
-          attempt: event.attempt as number,
-        });
-        return;
-      }
-      case 'approval.requested': {
-        const { approvalId: wait, timeoutAt } = event.data;
-        if (timeoutAt !== undefined) this.due(`wait/${wait}`, timeoutAt, { type: 'wait-timeout', wait, timeoutAt });
-        return;
-      }
-      case 'approval.resolved':
-        this.undue(`wait/${event.data.approvalId}`);
-        return;
-      case 'run.stopping':
-        this.due('grace', event.data.graceUntil, { type: 'grace' });
-        return;
-      default:
-        return;
-    }
-  }
-
-  /** The part as the store wants it. Rows are derived from what moved, never kept beside it. */
+  /** The part as the store wants it. */
   finish(): Part {
     const { control, key } = this.run;
     const part: Part = { ...key, fence: this.#isNew ? 'new' : { ctl: this.#fence }, events: this.events };
     if (this.unique) part.unique = this.unique;
     if (this.expired) part.expired = this.expired;
+    if (this.spend) part.spend = this.spend;
     if (this.#producers.size > 0) part.producers = [...this.#producers.values()];
     if (this.#moved) this.#rows(part);
-    if (isTerminal(control.status)) {
-      part.dequeueAll = true;
-      part.undueAll = true;
-    } else {
-      if (this.#due.size > 0) part.due = [...this.#due.values()];
-      if (this.#undue.size > 0) part.undue = [...this.#undue];
-    }
+    if (this.starts) part.starts = [...(part.starts ?? []), ...this.starts];
+    this.#owe(part, isTerminal(control.status));
     return part;
   }
 
   #rows(part: Part): void {
-    const { control } = this;
+    const { control, key } = this.run;
     const queue = control.options.queue;
     part.row = {
       status: control.status,
@@ -192,65 +108,38 @@ export class PartDraft {
       summary: summarise(control, this.run.head, this.at),
       ...(queue === undefined ? {} : { queue }),
     };
-    if (!control.external) this.#nodeRows(part);
-  }
-
-  #nodeRows(part: Part): void {
-    const before = new Map<string, string>();
-    for (const { id, from } of this.trace.nodes) if (!before.has(id)) before.set(id, from);
-    const enqueue: QueueRow[] = [];
-    const dequeue: string[] = [];
-    const lease: LeaseRow[] = [];
-    const release: string[] = [];
-    for (const [id, from] of before) {
-      const node = this.control.nodes[id] as NodeView;
-      const dispatches = this.control.status === 'created' || this.control.status === 'running';
-      if (node.status === 'queued' && dispatches) enqueue.push(this.#queueRow(node));
-      else if (from === 'queued') dequeue.push(id);
-      if (from === 'running') release.push(id);
-      if (node.status === 'running' && !node.items) lease.push(this.#leaseRow(node));
-      if (from === 'running') this.undue(`timeout/${id}`);
-      if (from === 'retrying') this.undue(`retry/${id}`);
-      if (from === 'pending') this.undue(`evaluate/${id}`);
+    if (control.external) return;
+    const { enqueueAll } = this.obligations;
+    Object.assign(
+      part,
+      nodeRows(control, this.trace, { key, at: this.at, leaseMs: this.#leaseMs, boots: this.#boots, enqueueAll }),
+    );
+    for (const { id, from } of this.trace.nodes) {
+      if (from === 'running') this.obligations.settle(`timeout/${id}`);
+      if (from === 'retrying') this.obligations.settle(`retry/${id}`);
+      if (from === 'pending') this.obligations.settle(`evaluate/${id}`);
     }
-    if (enqueue.length > 0) part.enqueue = enqueue;
-    if (dequeue.length > 0) part.dequeue = dequeue;
-    if (lease.length > 0) part.lease = lease;
-    if (release.length > 0) part.release = release;
   }
 
-  #queueRow(node: NodeView): QueueRow {
-    const { control } = this;
-    const definition = graphIndex(control.graph).nodes.get(definitionId(node.id));
-    return {
-      ...this.run.key,
-      node: node.id,
-      task: node.task ?? node.id,
-      ...(node.version === undefined ? {} : { version: node.version }),
-      queue: definition?.queue ?? control.options.queue ?? 'default',
-      priority: definition?.priority ?? control.options.priority ?? 0,
-      at: Math.max(this.at, control.options.delayUntil ?? 0),
-    };
-  }
-
-  #leaseRow(node: NodeView): LeaseRow {
-    return {
-      ...this.run.key,
-      node: node.id,
-      attempt: node.attempt,
-      worker: node.worker ?? '',
-      boot: this.#boots.get(node.id) ?? '',
-      expires: this.at + this.#leaseMs,
-    };
+  #owe(part: Part, ended: boolean): void {
+    const { due, undue, waits, unwait, documents, dequeueAll } = this.obligations;
+    const others = [...due.values()].filter((row) => !ended || row.run !== this.run.key.run);
+    if (others.length > 0) part.due = others;
+    if (documents.size > 0) part.documents = [...documents.values()];
+    if (dequeueAll || ended) part.dequeueAll = true;
+    if (ended) {
+      part.undueAll = true;
+      part.unwaitAll = true;
+      return;
+    }
+    if (undue.size > 0) part.undue = [...undue];
+    if (waits.size > 0) part.waits = [...waits.values()];
+    if (unwait.size > 0) part.unwait = [...unwait];
   }
 
   /** The full texts of the part's events, joined, once the store has given the first its place. */
   textFrom(first: number, at: number): string {
     return this.events.map((event, index) => eventText(first + index, at, event.text)).join(',');
-  }
-
-  get firstSeq(): number {
-    return this.#firstSeq;
   }
 }
 

@@ -8,9 +8,9 @@ import {
   MillraceError,
   type WorkflowDefinition,
 } from '@millrace/protocol';
-import { z } from 'zod';
 import type { Store, StoredDefinition } from '../store/store.ts';
 import type { Expressions } from './expressions.ts';
+import { checkAnswer, schemaOf } from './input-answer.ts';
 import { checkExpressions } from './mapping.ts';
 
 /** Workflows as data, by content hash. A definition is checked whole before it is stored. */
@@ -18,7 +18,6 @@ export class Workflows {
   readonly #store: Store;
   readonly #expressions: Expressions;
   readonly #clock: Clock;
-  readonly #schemas = new Map<string, z.ZodType>();
   readonly #definitions = new Map<string, { hash: string; definition: WorkflowDefinition }>();
 
   constructor(store: Store, expressions: Expressions, clock: Clock) {
@@ -33,7 +32,7 @@ export class Workflows {
     const hash = createHash('sha256').update(text).digest('hex').slice(0, 32);
     if (this.#definitions.get(`${tenant}/${definition.name}`)?.hash === hash) return { name: definition.name, hash };
     await this.check(definition.nodes);
-    if (definition.input !== undefined) this.#schema(hash, definition.input);
+    if (definition.input !== undefined) this.#checkSchema(definition.input);
     await this.#store.putDefinition(tenant, { name: definition.name, hash, at: this.#clock.now(), text });
     this.#definitions.set(`${tenant}/${definition.name}`, { hash, definition });
     return { name: definition.name, hash };
@@ -41,13 +40,6 @@ export class Workflows {
 
   async check(nodes: readonly GraphNode[]): Promise<void> {
     checkGraph(nodes);
-    const child = nodes.find((node) => node.workflow !== undefined);
-    if (child) {
-      throw new MillraceError('graph_invalid', {
-        detail: `The node "${child.id}" names a workflow; this version runs tasks only.`,
-        facts: { node: child.id },
-      });
-    }
     await checkExpressions(nodes, (source) => this.#expressions.parse(source));
   }
 
@@ -66,7 +58,7 @@ export class Workflows {
     if (!known)
       throw new MillraceError('workflow_not_found', { detail: `No workflow "${request.workflow}" is registered.` });
     const { definition, hash } = known;
-    if (definition.input !== undefined) this.#checkInput(hash, definition.input, request.input ?? null);
+    if (definition.input !== undefined) this.#checkInput(definition.input, request.input ?? null);
     return { nodes: definition.nodes, version: hash };
   }
 
@@ -81,26 +73,19 @@ export class Workflows {
     return { hash, definition };
   }
 
-  #checkInput(hash: string, schema: Json, input: Json): void {
-    const result = this.#schema(hash, schema).safeParse(input);
-    if (result.success) return;
-    const issues = result.error.issues.map((issue) => ({ path: issue.path.join('.'), message: issue.message }));
+  #checkInput(schema: Json, input: Json): void {
+    const issues = checkAnswer(schema, input);
+    if (issues.length === 0) return;
     const detail = issues.map(({ path, message }) => (path ? `${path}: ${message}` : message)).join('; ');
     throw new MillraceError('input_invalid', { detail, facts: { issues } });
   }
 
-  #schema(hash: string, schema: Json): z.ZodType {
-    const known = this.#schemas.get(hash);
-    if (known) return known;
+  #checkSchema(schema: Json): void {
     try {
-      const made = z.fromJSONSchema(schema as Parameters<typeof z.fromJSONSchema>[0]);
-      this.#schemas.set(hash, made);
-      return made;
+      schemaOf(schema);
     } catch (error) {
-      throw new MillraceError('invalid_request', {
-        detail: `The workflow's input schema cannot be used: ${(error as Error).message}`,
-        cause: error,
-      });
+      const detail = `The workflow's input schema cannot be used: ${(error as Error).message}`;
+      throw new MillraceError('invalid_request', { detail, cause: error });
     }
   }
 }

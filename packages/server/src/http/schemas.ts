@@ -47,7 +47,8 @@ export const graphNode = z.strictObject({
   timeout: ms.optional(),
   queue: z.string().max(200).optional(),
   priority: z.number().optional(),
-  concurrencyKey: z.string().max(200).optional(),
+  concurrency: z.strictObject({ key: z.string().max(200), limit: z.number().int().min(1) }).optional(),
+  rate: z.strictObject({ key: z.string().max(200), limit: z.number().int().min(1), per: ms }).optional(),
   onError: z.string().max(100).optional(),
 }) satisfies z.ZodType<GraphNode>;
 
@@ -63,7 +64,7 @@ export const createRunBody = z.strictObject({
       queue: z.string().max(200).optional(),
       budget: z.strictObject({ amount: z.number(), currency: z.string() }).optional(),
       idempotencyKey: z.string().min(1).max(200).optional(),
-      concurrencyKey: z.string().max(200).optional(),
+      concurrency: z.strictObject({ key: z.string().max(200), limit: z.number().int().min(1) }).optional(),
     })
     .optional(),
   tags: z.array(z.string().min(1).max(200)).max(50).optional(),

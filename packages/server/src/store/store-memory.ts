@@ -6,8 +6,11 @@ import {
   COMMITS_KEPT,
   type CommitResult,
   type CommitRow,
+  type DocumentRow,
   type DueRow,
   eventText,
+  type GrantRow,
+  type KnowledgeBaseRow,
   type LeaseKey,
   type LeaseRow,
   type LogPage,
@@ -21,18 +24,24 @@ import {
   type RunRow,
   type RunRowChange,
   type RunRowQuery,
+  type ScheduleRow,
+  type SilentQuery,
   type Snapshot,
   type SnapshotKind,
   type Store,
   type StoredDefinition,
+  type WaitQuery,
+  type WaitRow,
 } from './store.ts';
+import { MemoryDocuments } from './store-memory-documents.ts';
+import { MemoryGrants } from './store-memory-grants.ts';
+import { id } from './store-memory-keys.ts';
+import { controlPage, logPage, type MemoryLog } from './store-memory-log.ts';
+import { MemoryQueue } from './store-memory-queue.ts';
+import { MemoryWork } from './store-memory-work.ts';
 
-interface MemoryRun extends RunKey {
-  /** the event of seq N at place N - 1 */
-  events: { control: boolean; text: string }[];
-  ctl: number;
-  at: number;
-  ended: boolean;
+interface MemoryRun extends RunKey, MemoryLog {
+  hold: boolean;
   first: RunRowChange;
   last: RunRowChange;
   producers: Map<string, ProducerState>;
@@ -45,16 +54,13 @@ export class MemoryStore implements Store {
   readonly epoch: string;
 
   readonly #runs = new Map<string, MemoryRun>();
+  readonly #deleted = new Set<string>();
   readonly #commits = new Map<string, Map<number, CommitResult & { row: CommitRow }>>();
-  readonly #uniques = new Map<string, { run: string; hash: string }>();
-  readonly #slots = new Map<string, number>();
-  readonly #definitions = new Map<string, StoredDefinition & { tenant: string }>();
-  readonly #blobs = new Map<string, BlobRow & { data: Uint8Array }>();
-  /** in the order of queueing */
-  #queue: QueueRow[] = [];
-  #leases: LeaseRow[] = [];
-  /** in the order of writing */
-  #due: DueRow[] = [];
+  readonly #uniques = new Map<string, { key: RunKey; hash: string }>();
+  readonly #queue = new MemoryQueue();
+  readonly #work = new MemoryWork();
+  readonly #documents = new MemoryDocuments();
+  readonly #grants = new MemoryGrants();
 
   /** `epoch`: new for every store, because nothing of an earlier one is left */
   constructor(epoch: string) {
@@ -85,26 +91,24 @@ export class MemoryStore implements Store {
   #refusal(part: Part): PartRefusal | undefined {
     const run = this.#runs.get(id(part));
     if (part.fence === 'new') {
-      if (run) return 'exists';
+      if (run || this.#deleted.has(id(part))) return 'exists';
     } else {
       if (!run) return 'missing';
       if (run.ended) return 'ended';
       if (run.ctl !== part.fence.ctl) return 'conflict';
     }
-    for (const { node, attempt, at } of part.expired ?? []) {
-      const lease = this.#leases.find((row) => row.node === node && row.attempt === attempt && sameRun(row, part));
-      if (!lease || lease.expires > at) return 'lease';
-    }
+    if (this.#work.leaseStands(part)) return 'lease';
     for (const { id, was } of part.producers ?? []) {
       const now = run?.producers.get(id);
       if (now?.term !== was?.term || now?.sequence !== was?.sequence) return 'producer';
     }
     if (part.unique && this.#uniques.has(id(part.tenant, part.unique.scope, part.unique.key))) return 'unique';
+    if (this.#queue.full(part)) return 'slots';
+    if (this.#grants.spent(part)) return 'grant';
     return undefined;
   }
 
   #write(part: Part, batchAt: number): { first: number; run: MemoryRun } {
-    const { tenant } = part;
     const run = this.#runs.get(id(part)) ?? newRun(part, part.row as RunRowChange);
     this.#runs.set(id(part), run);
     const first = run.events.length + 1;
@@ -120,23 +124,14 @@ export class MemoryStore implements Store {
     for (const { id, term, sequence, last } of part.producers ?? []) {
       run.producers.set(id, { term, sequence, seq: first + last });
     }
-    if (part.unique)
-      this.#uniques.set(id(tenant, part.unique.scope, part.unique.key), { run: part.run, hash: part.unique.hash });
-
-    const mine = (row: RunKey) => sameRun(row, part);
-    const isNode = (a: RunKey & { node: string }, b: typeof a) => sameRun(a, b) && a.node === b.node;
-    this.#queue = this.#queue.filter((row) => !(mine(row) && (part.dequeueAll || part.dequeue?.includes(row.node))));
-    for (const row of part.enqueue ?? []) this.#queue = [...this.#queue.filter((old) => !isNode(old, row)), row];
-    this.#leases = this.#leases.filter((row) => !(mine(row) && part.release?.includes(row.node)));
-    for (const row of part.lease ?? []) this.#leases = [...this.#leases.filter((old) => !isNode(old, row)), row];
-    this.#due = this.#due.filter((row) => !(mine(row) && (part.undueAll || part.undue?.includes(row.key))));
-    for (const row of part.due ?? []) {
-      this.#due = [...this.#due.filter((old) => !(sameRun(old, row) && old.key === row.key)), row];
+    if (part.unique) {
+      const { scope, key, hash } = part.unique;
+      this.#uniques.set(id(part.tenant, scope, key), { key: part, hash });
     }
-    for (const { queue, key, delta } of part.slots ?? []) {
-      const slot = id(tenant, queue, key);
-      this.#slots.set(slot, (this.#slots.get(slot) ?? 0) + delta);
-    }
+    this.#queue.write(part);
+    this.#work.write(part);
+    this.#documents.putDocuments(part.tenant, part.documents ?? []);
+    this.#grants.write(part);
     return { first, run };
   }
 
@@ -145,7 +140,8 @@ export class MemoryStore implements Store {
     return rows
       .filter((row) => row.n > n)
       .sort((a, b) => a.n - b.n)
-      .slice(0, limit);
+      .slice(0, limit)
+      .map((row) => ({ ...row, heads: row.heads.filter((head) => this.#runs.has(id(head))) }));
   }
 
   async runRow(key: RunKey): Promise<RunRow | undefined> {
@@ -171,21 +167,45 @@ export class MemoryStore implements Store {
     return { rows: rows.map(rowOf), total: matching.length };
   }
 
+  async silentRuns({ status, before, external, limit }: SilentQuery): Promise<RunRow[]> {
+    return [...this.#runs.values()]
+      .filter(({ last, at }) => status.includes(last.status) && at <= before)
+      .filter(({ last }) => external === undefined || last.summary.external === external)
+      .sort((a, b) => a.at - b.at)
+      .slice(0, limit)
+      .map(rowOf);
+  }
+
+  async deleteRun(key: RunKey): Promise<boolean> {
+    const run = this.#runs.get(id(key));
+    if (!run || run.hold) return false;
+    this.#runs.delete(id(key));
+    this.#deleted.add(id(key));
+    for (const [place, { key: holder }] of this.#uniques) if (id(holder) === id(key)) this.#uniques.delete(place);
+    this.#queue.forget(key);
+    this.#work.forget(key);
+    this.#grants.forget(key);
+    return true;
+  }
+
+  async wasDeleted(key: RunKey): Promise<boolean> {
+    return this.#deleted.has(id(key));
+  }
+
+  async hold(key: RunKey, on: boolean): Promise<boolean> {
+    const run = this.#runs.get(id(key));
+    if (run) run.hold = on;
+    return run !== undefined;
+  }
+
   async readLog(key: RunKey, after: number, limit: PageLimit): Promise<LogPage | undefined> {
     const run = this.#runs.get(id(key));
-    if (!run) return undefined;
-    const events = take(run.events.slice(after), limit);
-    return pageOf(run, after, after + events.length, events);
+    return run && logPage(run, after, limit);
   }
 
   async readControl(key: RunKey, after: number, limit: PageLimit): Promise<LogPage | undefined> {
     const run = this.#runs.get(id(key));
-    if (!run) return undefined;
-    const all = run.events.map((event, place) => ({ ...event, seq: place + 1 }));
-    const left = all.filter((event) => event.control && event.seq > after);
-    const events = take(left, limit);
-    const through = events.length < left.length ? (events.at(-1)?.seq ?? after) : Math.max(run.events.length, after);
-    return pageOf(run, after, through, events);
+    return run && controlPage(run, after, limit);
   }
 
   async readSnapshot(key: RunKey, kind: SnapshotKind, fold: number): Promise<Snapshot | undefined> {
@@ -204,107 +224,115 @@ export class MemoryStore implements Store {
   }
 
   async unique(tenant: string, scope: string, key: string): Promise<{ run: string; hash: string } | undefined> {
-    return this.#uniques.get(id(tenant, scope, key));
+    const found = this.#uniques.get(id(tenant, scope, key));
+    return found && { run: found.key.run, hash: found.hash };
   }
 
-  async claimable({ tenant, tasks, queues, now, limit }: ClaimRequest): Promise<QueueRow[]> {
-    const fits = (row: QueueRow) =>
-      tasks.some(({ name, version }) => name === row.task && (row.version === undefined || row.version === version));
-    return this.#queue
-      .filter((row) => row.tenant === tenant && row.at <= now && (!queues || queues.includes(row.queue)) && fits(row))
-      .sort((a, b) => b.priority - a.priority)
-      .slice(0, limit);
+  async claimable(request: ClaimRequest): Promise<QueueRow[]> {
+    return this.#queue.claimable(request);
   }
 
   async nextClaimable(now: number): Promise<number | undefined> {
-    return least(this.#queue.map((row) => row.at).filter((at) => at > now));
-  }
-
-  async renewLeases(worker: string, leases: readonly LeaseKey[], expires: number): Promise<boolean[]> {
-    return leases.map((key) => {
-      const held = (row: LeaseRow) =>
-        sameRun(row, key) && row.node === key.node && row.attempt === key.attempt && row.worker === worker;
-      const found = this.#leases.find(held);
-      if (found) found.expires = expires;
-      return found !== undefined;
-    });
-  }
-
-  async leases(query: { expiredAt?: number; boot?: string; worker?: string; limit: number }): Promise<LeaseRow[]> {
-    const { expiredAt = Number.POSITIVE_INFINITY, boot, worker } = query;
-    return this.#leases
-      .filter((row) => row.expires <= expiredAt)
-      .filter((row) => (boot === undefined || row.boot === boot) && (worker === undefined || row.worker === worker))
-      .sort((a, b) => a.expires - b.expires)
-      .slice(0, query.limit)
-      .map((row) => ({ ...row }));
-  }
-
-  async due(now: number, limit: number): Promise<DueRow[]> {
-    return this.#due
-      .filter((row) => row.at <= now)
-      .sort((a, b) => a.at - b.at)
-      .slice(0, limit);
-  }
-
-  async nextDue(): Promise<number | undefined> {
-    return least(this.#due.map((row) => row.at));
-  }
-
-  async dropDue(rows: readonly (RunKey & { key: string })[]): Promise<void> {
-    this.#due = this.#due.filter((row) => !rows.some((gone) => sameRun(gone, row) && gone.key === row.key));
+    return this.#queue.next(now);
   }
 
   async slotsUsed(tenant: string, queue: string, key: string): Promise<number> {
-    return this.#slots.get(id(tenant, queue, key)) ?? 0;
+    return this.#queue.slotsUsed(tenant, queue, key);
+  }
+
+  async renewLeases(worker: string, leases: readonly LeaseKey[], expires: number): Promise<boolean[]> {
+    return leases.map((key) => this.#work.renew(worker, key, expires));
+  }
+
+  async leases(query: { expiredAt?: number; boot?: string; worker?: string; limit: number }): Promise<LeaseRow[]> {
+    return this.#work.leases(query);
+  }
+
+  async due(now: number, limit: number): Promise<DueRow[]> {
+    return this.#work.due(now, limit);
+  }
+
+  async nextDue(): Promise<number | undefined> {
+    return this.#work.nextDue();
+  }
+
+  async dropDue(rows: readonly (RunKey & { key: string })[]): Promise<void> {
+    this.#work.dropDue(rows);
+  }
+
+  async putDue(rows: readonly DueRow[]): Promise<void> {
+    this.#work.putDue(structuredClone([...rows]));
+  }
+
+  async waits(query: WaitQuery): Promise<WaitRow[]> {
+    return this.#work.waits(query);
+  }
+
+  async knowledgeBases(tenant: string, limit: number): Promise<KnowledgeBaseRow[]> {
+    return this.#documents.knowledgeBases(tenant).slice(0, limit);
+  }
+
+  async documents(tenant: string, kbId: string, limit: number): Promise<DocumentRow[]> {
+    return this.#documents.documents(tenant, kbId).slice(0, limit);
+  }
+
+  async putSchedule(tenant: string, schedule: ScheduleRow): Promise<void> {
+    this.#documents.putSchedule(tenant, schedule);
+  }
+
+  async schedule(tenant: string, schedule: string): Promise<ScheduleRow | undefined> {
+    return this.#documents.schedules(tenant).find((row) => row.id === schedule);
+  }
+
+  async schedules(tenant: string): Promise<ScheduleRow[]> {
+    return this.#documents.schedules(tenant);
+  }
+
+  async deleteSchedule(tenant: string, schedule: string): Promise<boolean> {
+    return this.#documents.deleteSchedule(tenant, schedule);
+  }
+
+  async putGrant(grant: GrantRow): Promise<void> {
+    this.#grants.put(grant);
+  }
+
+  async grant(tenant: string, grant: string): Promise<GrantRow | undefined> {
+    return this.#grants.find(tenant, grant);
+  }
+
+  async revokeGrant(tenant: string, grant: string, at: number): Promise<boolean> {
+    return this.#grants.end(tenant, grant, at);
   }
 
   async putDefinition(tenant: string, definition: StoredDefinition): Promise<void> {
-    const key = id(tenant, definition.name, definition.hash);
-    this.#definitions.delete(key);
-    this.#definitions.set(key, { ...definition, tenant });
+    this.#documents.putDefinition(tenant, definition);
   }
 
   async definition(tenant: string, name: string, hash?: string): Promise<StoredDefinition | undefined> {
-    const named = this.#definitionsOf(tenant).filter((row) => row.name === name);
-    return hash === undefined ? named.at(-1) : named.find((row) => row.hash === hash);
+    return this.#documents.definition(tenant, name, hash);
   }
 
   async definitions(tenant: string): Promise<StoredDefinition[]> {
-    const newest = new Map(this.#definitionsOf(tenant).map((row) => [row.name, row]));
-    return [...newest.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+    return this.#documents.definitions(tenant);
   }
 
-  #definitionsOf(of: string): StoredDefinition[] {
-    return [...this.#definitions.values()]
-      .filter(({ tenant }) => tenant === of)
-      .map(({ tenant: _tenant, ...row }) => row);
+  async definitionVersions(tenant: string, name: string): Promise<StoredDefinition[]> {
+    return this.#documents.definitionVersions(tenant, name);
   }
 
   async putBlob(tenant: string, blob: BlobRow, bytes: Uint8Array): Promise<void> {
-    const key = id(tenant, blob.sha256);
-    if (!this.#blobs.has(key)) this.#blobs.set(key, { ...blob, data: bytes.slice() });
+    this.#documents.putBlob(tenant, blob, bytes);
   }
 
   async getBlob(tenant: string, sha256: string): Promise<(BlobRow & { data: Uint8Array }) | undefined> {
-    return this.#blobs.get(id(tenant, sha256));
+    return this.#documents.getBlob(tenant, sha256);
   }
 
   async close(): Promise<void> {}
 }
 
-function id(key: RunKey): string;
-function id(...parts: string[]): string;
-function id(first: RunKey | string, ...rest: string[]): string {
-  return JSON.stringify(typeof first === 'string' ? [first, ...rest] : [first.tenant, first.run]);
-}
-
-const sameRun = (a: RunKey, b: RunKey): boolean => a.tenant === b.tenant && a.run === b.run;
-
-const least = (times: number[]): number | undefined => times.sort((a, b) => a - b)[0];
-
 function newRun({ tenant, run }: RunKey, row: RunRowChange): MemoryRun {
-  const empty = { events: [], ctl: 0, at: 0, ended: false, producers: new Map(), snapshots: new Map() };
+  const empty = { events: [], ctl: 0, at: 0, ended: false, hold: false, producers: new Map(), snapshots: new Map() };
   return { tenant, run, ...empty, first: row, last: row };
 }
 
@@ -312,22 +340,4 @@ function rowOf({ tenant, run, events, ctl, at, ended, last }: MemoryRun): RunRow
   const head = events.length;
   const summary: RunSummary = { ...last.summary, seq: head };
   return { tenant, run, head, ctl, at, ended, status: last.status, summary };
-}
-
-/** The first events that fit into a page: at least one, if there is one. */
-function take<E extends { text: string }>(events: E[], { events: most, bytes }: PageLimit): E[] {
-  const fitting: E[] = [];
-  let size = 0;
-  for (const event of events) {
-    size += Buffer.byteLength(event.text) + (fitting.length > 0 ? 1 : 0);
-    if (fitting.length > 0 && (fitting.length >= most || size > bytes)) break;
-    fitting.push(event);
-  }
-  return fitting;
-}
-
-function pageOf(run: MemoryRun, after: number, through: number, events: { text: string }[]): LogPage {
-  const { ctl, at, ended } = run;
-  const text = events.map((event) => event.text).join(',');
-  return { seq: after + 1, through, text, count: events.length, head: run.events.length, ctl, at, ended };
 }

@@ -5,6 +5,7 @@ import { MillraceError } from '@millrace/protocol/error';
 import Database from 'better-sqlite3';
 import { newEpoch } from './epoch.ts';
 import { sqlite0001 } from './migrations/sqlite-0001.ts';
+import { sqlite0002 } from './migrations/sqlite-0002.ts';
 import { inspectFile, readMeta, writeMeta } from './store-sqlite-file.ts';
 import { lockFolder } from './store-sqlite-lock.ts';
 
@@ -28,7 +29,10 @@ export interface OpenDatabase {
 }
 
 /** In order; a migration's number is its place, from 1. `minReader`: the oldest program that can read the result. */
-const migrations: readonly { sql: string; minReader: number }[] = [{ sql: sqlite0001, minReader: 1 }];
+const migrations: readonly { sql: string; minReader: number }[] = [
+  { sql: sqlite0001, minReader: 1 },
+  { sql: sqlite0002, minReader: 2 }, // an older program would leave waits open and hand out work without a slot
+];
 
 /**
  * Opens a data folder, or makes it. One process owns it from then on.

@@ -13,6 +13,9 @@ export function sqliteDocuments(db: Database) {
   const byHash = db.prepare<[string, string, string], StoredDefinition>(
     'SELECT name, hash, at, text FROM definitions WHERE tenant = ? AND name = ? AND hash = ?',
   );
+  const versions = db.prepare<[string, string], StoredDefinition>(
+    'SELECT name, hash, at, text FROM definitions WHERE tenant = ? AND name = ? ORDER BY place DESC',
+  );
   const list = db.prepare<[string], StoredDefinition>(
     `SELECT name, hash, at, text FROM definitions
      WHERE place IN (SELECT max(place) FROM definitions WHERE tenant = ? GROUP BY name) ORDER BY name`,
@@ -31,6 +34,8 @@ export function sqliteDocuments(db: Database) {
 
     definition: (tenant: string, name: string, hash?: string): StoredDefinition | undefined =>
       hash === undefined ? newest.get(tenant, name) : byHash.get(tenant, name, hash),
+
+    definitionVersions: (tenant: string, name: string): StoredDefinition[] => versions.all(tenant, name),
 
     definitions: (tenant: string): StoredDefinition[] => list.all(tenant),
 

@@ -38,6 +38,11 @@ export class RecentHeads {
     return head;
   }
 
+  drop(key: RunKey): void {
+    this.#young.delete(nameOf(key));
+    this.#old.delete(nameOf(key));
+  }
+
   forget(): void {
     this.#young.clear();
     this.#old.clear();

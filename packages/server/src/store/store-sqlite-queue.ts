@@ -1,7 +1,12 @@
 import type { Database } from 'better-sqlite3';
-import type { ClaimRequest, QueueRow, SlotChange } from './store.ts';
+import type { ClaimRequest, QueueRow } from './store.ts';
+import type { sqliteGates } from './store-sqlite-gates.ts';
 
-type StoredRow = Omit<QueueRow, 'version'> & { place: number; version: string | null };
+interface StoredRow extends Omit<QueueRow, 'version' | 'slots' | 'rate'> {
+  place: number;
+  version: string | null;
+  gate: string | null;
+}
 
 /** Of one task; everything else that a claim asks for. */
 interface Claim {
@@ -14,39 +19,51 @@ interface Claim {
   limit: number;
 }
 
-const CLAIMABLE = (index: string, delayed: 0 | 1) => `
-  SELECT q.place, q.tenant, r.run, q.node, q.task, q.version, q.queue, q.priority, q.at
+/** What rows with slots or a rate wait for; equal ones are all open or all closed. */
+type Gate = [queue: string, slots: QueueRow['slots'] | null, rate: QueueRow['rate'] | null];
+
+const CLAIMABLE = (index: string, which: string) => `
+  SELECT q.place, q.tenant, r.run, q.node, q.task, q.version, q.queue, q.priority, q.at, q.gate
   FROM queue q INDEXED BY ${index} JOIN runs r ON r.id = q.run
-  WHERE q.delayed = ${delayed} AND q.tenant = @tenant AND q.task = @task AND q.at <= @now
+  WHERE ${which} AND q.tenant = @tenant AND q.task = @task AND q.at <= @now
     AND (q.version IS NULL OR q.version = @version)
     AND (@queues IS NULL OR q.queue IN (SELECT value FROM json_each(@queues)))
   ORDER BY q.priority DESC, q.place LIMIT @limit`;
 
-/** The tables queue and slots. */
-export function sqliteQueue(db: Database) {
+/** The table queue. */
+export function sqliteQueue(db: Database, gates: ReturnType<typeof sqliteGates>) {
   const put = db.prepare(
-    `INSERT OR REPLACE INTO queue (tenant, run, node, task, version, queue, priority, at, delayed)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT OR REPLACE INTO queue (tenant, run, node, task, version, queue, priority, at, delayed, gate)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const drop = db.prepare('DELETE FROM queue WHERE run = ? AND node = ?');
   const dropAll = db.prepare('DELETE FROM queue WHERE run = ?');
-  // Two walks, so that a claim steps over none of the rows that are delayed into the future.
-  const ready = db.prepare<[Claim], StoredRow>(CLAIMABLE('queue_ready', 0));
-  const delayed = db.prepare<[Claim], StoredRow>(CLAIMABLE('queue_delayed', 1));
-  const next = db.prepare<[number], number | null>('SELECT min(at) FROM queue WHERE delayed = 1 AND at > ?').pluck();
-  const slot = db
-    .prepare<[string, string, string], number>('SELECT used FROM slots WHERE tenant = ? AND queue = ? AND key = ?')
+  // Walks of their own, so that a claim steps over none of the rows that are delayed or wait behind a closed gate.
+  const ready = db.prepare<[Claim], StoredRow>(CLAIMABLE('queue_ready', 'q.delayed = 0 AND q.gate IS NULL'));
+  const delayed = db.prepare<[Claim], StoredRow>(CLAIMABLE('queue_delayed', 'q.delayed = 1 AND q.gate IS NULL'));
+  const gated = db.prepare<[Claim & { gate: string }], StoredRow>(CLAIMABLE('queue_gated', 'q.gate = @gate'));
+  const nextGate = db
+    .prepare<[string, string, string], string>(
+      `SELECT gate FROM queue INDEXED BY queue_gated
+       WHERE tenant = ? AND task = ? AND gate > ? AND gate IS NOT NULL ORDER BY gate LIMIT 1`,
+    )
     .pluck();
-  const moveSlot = db.prepare(
-    `INSERT INTO slots (tenant, queue, key, used) VALUES (?, ?, ?, ?)
-     ON CONFLICT (tenant, queue, key) DO UPDATE SET used = used + excluded.used`,
-  );
-  const freeSlot = db.prepare('DELETE FROM slots WHERE tenant = ? AND queue = ? AND key = ? AND used = 0');
+  const next = db.prepare<[number], number | null>('SELECT min(at) FROM queue WHERE delayed = 1 AND at > ?').pluck();
+
+  /** Rows of every open gate, as many as may be given of each. */
+  function* behindGates(claim: Claim, queues: readonly string[] | undefined, room: Room): Generator<StoredRow> {
+    const { tenant, task } = claim;
+    for (let gate = nextGate.get(tenant, task, ''); gate !== undefined; gate = nextGate.get(tenant, task, gate)) {
+      const asked = !queues || queues.includes((JSON.parse(gate) as Gate)[0]);
+      if (asked && room.has({ tenant, ...gateOf(gate) })) yield* gated.all({ ...claim, gate });
+    }
+  }
 
   return {
     put(run: number, row: QueueRow, now: number): void {
-      const { tenant, node, task, version = null, queue, priority, at } = row;
-      put.run(tenant, run, node, task, version, queue, priority, at, at > now ? 1 : 0);
+      const { tenant, node, task, version = null, queue, priority, at, slots = null, rate = null } = row;
+      const gate = slots || rate ? JSON.stringify([queue, slots, rate] satisfies Gate) : null;
+      put.run(tenant, run, node, task, version, queue, priority, at, at > now ? 1 : 0, gate);
     },
 
     drop(run: number, node: string): void {
@@ -59,24 +76,40 @@ export function sqliteQueue(db: Database) {
 
     claimable({ tenant, tasks, queues, now, limit }: ClaimRequest): QueueRow[] {
       const found = new Map<number, StoredRow>();
+      const room = gates.room(now);
       for (const { name, version = null } of tasks) {
         const claim = { tenant, task: name, version, queues: queues ? JSON.stringify(queues) : null, now, limit };
         for (const row of ready.all(claim)) found.set(row.place, row);
         for (const row of delayed.all(claim)) found.set(row.place, row);
+        for (const row of behindGates(claim, queues, room)) found.set(row.place, row);
       }
-      const rows = [...found.values()].sort((a, b) => b.priority - a.priority || a.place - b.place);
-      return rows
-        .slice(0, limit)
-        .map(({ place: _place, version, ...row }) => (version === null ? row : { ...row, version }));
+      const given: QueueRow[] = [];
+      for (const stored of [...found.values()].sort((a, b) => b.priority - a.priority || a.place - b.place)) {
+        if (given.length >= limit) break;
+        const row = rowOf(stored);
+        if (stored.gate !== null) {
+          if (!room.has(row)) continue;
+          room.take(row);
+        }
+        given.push(row);
+      }
+      return given;
     },
 
-    next: (now: number): number | undefined => next.get(now) ?? undefined,
-
-    slotsUsed: (tenant: string, queue: string, key: string): number => slot.get(tenant, queue, key) ?? 0,
-
-    moveSlot(tenant: string, { queue, key, delta }: SlotChange): void {
-      moveSlot.run(tenant, queue, key, delta);
-      if (delta < 0) freeSlot.run(tenant, queue, key);
+    next(now: number): number | undefined {
+      const times = [next.get(now), gates.next(now)].filter((at) => typeof at === 'number');
+      return times.length > 0 ? Math.min(...times) : undefined;
     },
   };
+}
+
+type Room = ReturnType<ReturnType<typeof sqliteGates>['room']>;
+
+function gateOf(gate: string): Pick<QueueRow, 'queue' | 'slots' | 'rate'> {
+  const [queue, slots, rate] = JSON.parse(gate) as Gate;
+  return { queue, ...(slots ? { slots } : {}), ...(rate ? { rate } : {}) };
+}
+
+function rowOf({ place: _place, version, gate, ...row }: StoredRow): QueueRow {
+  return { ...row, ...(version === null ? {} : { version }), ...(gate === null ? {} : gateOf(gate)) };
 }

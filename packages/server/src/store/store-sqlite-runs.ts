@@ -1,6 +1,6 @@
-import type { RunState, RunSummary } from '@millrace/protocol';
+import { isTerminal, type RunState, type RunSummary } from '@millrace/protocol';
 import type { Database, Statement } from 'better-sqlite3';
-import type { RunKey, RunRow, RunRowChange, RunRowQuery } from './store.ts';
+import type { RunKey, RunRow, RunRowChange, RunRowQuery, SilentQuery } from './store.ts';
 import { type Head, RecentHeads } from './store-sqlite-heads.ts';
 
 interface StoredRun extends Head {
@@ -23,12 +23,31 @@ export function sqliteRuns(db: Database) {
   );
   const key = db.prepare<[number], RunKey>('SELECT tenant, run FROM runs WHERE id = ?');
   const insert = db.prepare(
-    'INSERT INTO runs (tenant, run, owner, workflow, queue, status, shown, summary) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+    `INSERT INTO runs (id, tenant, run, owner, workflow, queue, status, shown, summary, at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const insertTag = db.prepare('INSERT OR IGNORE INTO run_tags (tenant, tag, run) VALUES (?, ?, ?)');
   const insertHead = db.prepare('INSERT INTO heads (run, head, ctl, at, ended) VALUES (?, 0, 0, 0, 0)');
-  const update = db.prepare('UPDATE runs SET status = ?, shown = ?, summary = ? WHERE id = ?');
+  const update = db.prepare('UPDATE runs SET status = ?, shown = ?, summary = ?, at = ? WHERE id = ?');
   const move = db.prepare('UPDATE heads SET head = ?, ctl = ?, at = ?, ended = ? WHERE run = ?');
+  // Of runs that have ended the row is as old as the log, so nothing is sorted to find the oldest. Of the others only
+  // those are looked at whose row is old; they are few, and their heads tell.
+  const silent = (order: string) =>
+    db.prepare<[{ status: string; before: number; external: number | null; limit: number }], StoredRun>(
+      `SELECT ${FIELDS} FROM runs r INDEXED BY runs_by_silence JOIN heads h ON h.run = r.id
+       WHERE r.status = @status AND r.at <= @before AND h.at <= @before
+         AND (@external IS NULL OR r.summary ->> '$.external' = @external)
+       ORDER BY ${order} LIMIT @limit`,
+    );
+  const silentEnded = silent('r.at, r.id');
+  const silentLive = silent('h.at, r.id');
+  const newest = db
+    .prepare<[], number>(
+      'SELECT max(coalesce((SELECT max(id) FROM runs), 0), coalesce((SELECT max(id) FROM deleted), 0))',
+    )
+    .pluck();
+  /** A number is never used twice, because old rows of commits name runs by it. */
+  let last = newest.get() ?? 0;
   const recent = new RecentHeads();
   const lists = new Map<string, Statement<[object], unknown>>();
 
@@ -45,19 +64,23 @@ export function sqliteRuns(db: Database) {
     /** After a rollback: what was moved along in vain is read again. */
     forget: (): void => recent.forget(),
 
+    /** After a deletion. */
+    drop: (key: RunKey): void => recent.drop(key),
+
     key: (id: number): RunKey | undefined => key.get(id),
 
-    create({ tenant, run }: RunKey, { status, summary, queue }: RunRowChange): Head {
+    create({ tenant, run }: RunKey, { status, summary, queue }: RunRowChange, at: number): Head {
       const { owner = null, workflow, tags } = summary;
-      const values = [tenant, run, owner, workflow, queue ?? null, status, summary.status, JSON.stringify(summary)];
-      const id = Number(insert.run(...values).lastInsertRowid);
+      last += 1;
+      const id = last;
+      insert.run(id, tenant, run, owner, workflow, queue ?? null, status, summary.status, JSON.stringify(summary), at);
       insertHead.run(id);
       for (const tag of tags) insertTag.run(tenant, tag, id);
       return recent.keep({ tenant, run }, { id, head: 0, ctl: 0, at: 0, ended: 0 });
     },
 
-    change(id: number, { status, summary }: RunRowChange): void {
-      update.run(status, summary.status, JSON.stringify(summary), id);
+    change({ id, at }: Head, { status, summary }: RunRowChange): void {
+      update.run(status, summary.status, JSON.stringify(summary), at, id);
     },
 
     move({ id, head, ctl, at, ended }: Head): void {
@@ -76,6 +99,21 @@ export function sqliteRuns(db: Database) {
       const rows = list<StoredRun>(`SELECT ${FIELDS} FROM ${RUNS} WHERE ${page} ORDER BY r.id DESC LIMIT @limit`);
       const count = list<{ total: number }>(`SELECT count(*) AS total FROM runs r WHERE ${where}`);
       return { rows: rows.all(values).map(rowOf), total: count.get(values)?.total ?? 0 };
+    },
+
+    silent({ status, before, external, limit }: SilentQuery): RunRow[] {
+      const found = status.flatMap((one) =>
+        (isTerminal(one) ? silentEnded : silentLive).all({
+          status: one,
+          before,
+          external: external === undefined ? null : Number(external),
+          limit,
+        }),
+      );
+      return found
+        .sort((a, b) => a.at - b.at || a.id - b.id)
+        .slice(0, limit)
+        .map(rowOf);
     },
   };
 }

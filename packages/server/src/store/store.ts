@@ -1,4 +1,25 @@
 import type { EventType, RunState, RunSummary } from '@millrace/protocol';
+import type {
+  BlobRow,
+  ClaimRequest,
+  DocumentRow,
+  DueRow,
+  GrantRow,
+  KnowledgeBaseRow,
+  LeaseKey,
+  LeaseRow,
+  QueueRow,
+  RunKey,
+  RunRow,
+  RunRowQuery,
+  ScheduleRow,
+  SilentQuery,
+  StoredDefinition,
+  WaitQuery,
+  WaitRow,
+} from './rows.ts';
+
+export type * from './rows.ts';
 
 /**
  * Where logs live. One interface, one conformance suite (`store.suite.ts`) over every implementation;
@@ -64,9 +85,15 @@ export interface Store {
   /** The run that an idempotency key created, with the hash of the body that did. */
   unique(tenant: string, scope: string, key: string): Promise<{ run: string; hash: string } | undefined>;
 
-  /** Queue rows that may be claimed at `now` for these tasks: priority first, then the order of queueing. */
+  /**
+   * Queue rows that may be claimed at `now` for these tasks: priority first, then the order of queueing. All of an
+   * answer may be claimed: a row whose slots or rate the rows before it use up is left out.
+   */
   claimable(request: ClaimRequest): Promise<QueueRow[]>;
-  /** When the next queue row that is delayed beyond `now` becomes claimable, in ms since the epoch; of all tenants. */
+  /**
+   * When the next queue row that is delayed beyond `now` becomes claimable, or the next start leaves the window of a
+   * rate that queue rows wait for, in ms since the epoch; of all tenants.
+   */
   nextClaimable(now: number): Promise<number | undefined>;
 
   /** Moves the end of leases that still exist and belong to `worker`; answers which did (by place). */
@@ -80,6 +107,46 @@ export interface Store {
   nextDue(): Promise<number | undefined>;
   /** Removes due rows that no part can remove: their run has ended or does not exist. */
   dropDue(rows: readonly (RunKey & { key: string })[]): Promise<void>;
+
+  /**
+   * Writes due rows that no run's part writes: a schedule's next firing. Their `run` need not name a run. The same
+   * (tenant, run, key) replaces the row.
+   */
+  putDue(rows: readonly DueRow[]): Promise<void>;
+
+  /** Open waits, oldest first. `before` pages by (requestedAt, run, id) of the last row seen. */
+  waits(query: WaitQuery): Promise<WaitRow[]>;
+
+  /** Knowledge bases with the number of their documents by status, newest change first. */
+  knowledgeBases(tenant: string, limit: number): Promise<KnowledgeBaseRow[]>;
+  /** A knowledge base's documents, newest change first. */
+  documents(tenant: string, kbId: string, limit: number): Promise<DocumentRow[]>;
+
+  /** Runs of all tenants in these states whose last event is at or before `before`, oldest first. */
+  silentRuns(query: SilentQuery): Promise<RunRow[]>;
+  /**
+   * Removes a run whole: log, rows, snapshots, producers, keys, grants. What is left is that it was there:
+   * `wasDeleted`; its id is never used again. Slots that it holds stay taken, so it should have ended. A run under a
+   * hold is left alone (false).
+   */
+  deleteRun(key: RunKey): Promise<boolean>;
+  wasDeleted(key: RunKey): Promise<boolean>;
+  /** A run under a legal hold is never deleted. Of a run that does not exist: false. */
+  hold(key: RunKey, on: boolean): Promise<boolean>;
+
+  putSchedule(tenant: string, schedule: ScheduleRow): Promise<void>;
+  schedule(tenant: string, id: string): Promise<ScheduleRow | undefined>;
+  schedules(tenant: string): Promise<ScheduleRow[]>;
+  deleteSchedule(tenant: string, id: string): Promise<boolean>;
+
+  /** Scoped tokens by id: what they allow is stored, so that they can be revoked and spent. */
+  putGrant(grant: GrantRow): Promise<void>;
+  grant(tenant: string, id: string): Promise<GrantRow | undefined>;
+  /** Ends a grant; false = there was none, or it had ended. */
+  revokeGrant(tenant: string, id: string, at: number): Promise<boolean>;
+
+  /** Every stored version of a definition, newest first. */
+  definitionVersions(tenant: string, name: string): Promise<StoredDefinition[]>;
 
   /** How many slots of a concurrency key are taken. */
   slotsUsed(tenant: string, queue: string, key: string): Promise<number>;
@@ -95,6 +162,9 @@ export interface Store {
   putBlob(tenant: string, blob: BlobRow, bytes: Uint8Array): Promise<void>;
   getBlob(tenant: string, sha256: string): Promise<(BlobRow & { data: Uint8Array }) | undefined>;
 
+  /** Gives the room that deleted runs took back to the disk, in steps between which others get their turn. */
+  reclaim?(): Promise<void>;
+
   close(): Promise<void>;
 }
 
@@ -103,11 +173,6 @@ export interface StoreCapabilities {
   durable: boolean;
   /** several servers may share it */
   shared: boolean;
-}
-
-export interface RunKey {
-  tenant: string;
-  run: string;
 }
 
 export interface PageLimit {
@@ -180,6 +245,18 @@ export interface Part extends RunKey {
   /** all due rows that would be told to this run go */
   undueAll?: boolean;
   slots?: SlotChange[];
+  /** starts that count against a rate, each for `per` ms; the part drops out (`slots`) where the window is full */
+  starts?: { queue: string; key: string; limit: number; per: number; at: number }[];
+  /** open waits, for the inbox; the same id replaces the row */
+  waits?: WaitRow[];
+  /** ids of waits that are open no more */
+  unwait?: string[];
+  /** all wait rows of the run go */
+  unwaitAll?: boolean;
+  /** what kb.* events told of documents: the last word on one stands, where it does not tell `bytes`, the known ones */
+  documents?: DocumentRow[];
+  /** grants that this part spends: it drops out (`grant`) where one has ended */
+  spend?: { id: string; at: number }[];
 }
 
 export interface PartEvent {
@@ -196,29 +273,6 @@ export interface RunRowChange {
   summary: RunSummary;
   /** the queue that lists show the run in; the first row's stays */
   queue?: string;
-}
-
-export interface RunRow extends RunKey {
-  head: number;
-  ctl: number;
-  /** at of the last event */
-  at: number;
-  ended: boolean;
-  status: RunState;
-  summary: RunSummary;
-}
-
-export interface RunRowQuery {
-  tenant: string;
-  owner?: string;
-  workflow?: string;
-  tag?: string;
-  queue?: string;
-  /** any of these public statuses */
-  status?: string[];
-  /** runs created before this one, for paging; before an unknown run there is none */
-  before?: string;
-  limit: number;
 }
 
 export interface ProducerState {
@@ -238,53 +292,12 @@ export interface ProducerChange {
   last: number;
 }
 
-export interface QueueRow extends RunKey {
-  node: string;
-  task: string;
-  version?: string;
-  queue: string;
-  /** higher first */
-  priority: number;
-  /** ms since the epoch from which it may be claimed */
-  at: number;
-}
-
-export interface ClaimRequest {
-  tenant: string;
-  /** a row without a version fits any task of its name, a row with one only a task of the same version */
-  tasks: readonly { name: string; version?: string }[];
-  /** without it every queue */
-  queues?: readonly string[];
-  now: number;
-  limit: number;
-}
-
-export interface LeaseKey extends RunKey {
-  node: string;
-  attempt: number;
-}
-
-export interface LeaseRow extends LeaseKey {
-  worker: string;
-  /** the server's boot where the worker lives in the server's own process, else '' */
-  boot: string;
-  /** ms since the epoch */
-  expires: number;
-}
-
-/** Something that has to be told to a run in the future, or to another run. Delivered by the scheduler. */
-export interface DueRow extends RunKey {
-  /** unique in the run that is told; putting the same key again replaces it */
-  key: string;
-  at: number;
-  /** an engine command, as JSON */
-  command: string;
-}
-
 export interface SlotChange {
   queue: string;
   key: string;
   delta: number;
+  /** with a positive delta: the part drops out (`slots`) where more than this many would be taken after it */
+  limit?: number;
 }
 
 export type PartResult =
@@ -294,9 +307,19 @@ export type PartResult =
 /**
  * Why a part dropped out; where several hold, the first of this order.
  * `missing`/`exists`: no such run / there is one. `ended`: the run has ended. `conflict`: ctl has moved; decide again.
- * `lease`, `producer`, `unique`: that row is not what the decision saw.
+ * `lease`, `producer`, `unique`: that row is not what the decision saw. `slots`: a key or rate has no room.
+ * `grant`: it has ended, or there is none. A run that was deleted `exists` where a new one wants its id.
  */
-export type PartRefusal = 'missing' | 'exists' | 'ended' | 'conflict' | 'lease' | 'producer' | 'unique';
+export type PartRefusal =
+  | 'missing'
+  | 'exists'
+  | 'ended'
+  | 'conflict'
+  | 'lease'
+  | 'producer'
+  | 'unique'
+  | 'slots'
+  | 'grant';
 
 export interface CommitResult {
   /** in the order of the batch's parts */
@@ -309,20 +332,6 @@ export interface CommitRow {
   at: number;
   /** the head of each run that the batch wrote to */
   heads: { tenant: string; run: string; head: number }[];
-}
-
-export interface StoredDefinition {
-  name: string;
-  hash: string;
-  at: number;
-  /** a WorkflowDefinition as JSON */
-  text: string;
-}
-
-export interface BlobRow {
-  sha256: string;
-  bytes: number;
-  type: string;
 }
 
 /** The full text of an event. */

@@ -63,7 +63,7 @@ function Row({ row, view, now }: { row: TimelineRow; view: RunView; now: number 
       <span className="mr-step-time">
         {startedAt === undefined ? word : durationText((endedAt ?? Math.max(now, startedAt)) - startedAt)}
       </span>
-      {startedAt !== undefined && (
+      {startedAt !== undefined && progress === undefined && (
         <span className={`mr-tone-${tone} mr-span`} aria-hidden="true">
           <span
             className="mr-span-fill"

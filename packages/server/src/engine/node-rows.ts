@@ -1,0 +1,116 @@
+import {
+  type ControlView,
+  definitionId,
+  graphIndex,
+  type NodeState,
+  type NodeView,
+  type Trace,
+} from '@millrace/protocol';
+import type { LeaseRow, Part, QueueRow, RunKey, SlotChange } from '../store/store.ts';
+
+/** What a flush knows beside the view: who claimed what, and for how long. */
+export interface Placement {
+  key: RunKey;
+  at: number;
+  leaseMs: number;
+  /** node → the server's boot, of attempts that started in this flush and live in its process */
+  boots: ReadonlyMap<string, string>;
+  /** every queued node gets a row again (the run was resumed) */
+  enqueueAll: boolean;
+}
+
+/** The queue, lease and slot rows that follow from what moved. Rows are derived, never kept beside the log. */
+export function nodeRows(control: ControlView, trace: Trace, placement: Placement): Partial<Part> {
+  const enqueue: QueueRow[] = [];
+  const dequeue: string[] = [];
+  const lease: LeaseRow[] = [];
+  const release: string[] = [];
+  const slots = new Map<string, SlotChange>();
+  const starts: NonNullable<Part['starts']> = [];
+  const dispatches = control.status === 'created' || control.status === 'running';
+  const before = new Map<string, NodeState>();
+  for (const { id, from } of trace.nodes) if (!before.has(id)) before.set(id, from);
+  if (placement.enqueueAll)
+    for (const id in control.nodes)
+      if (control.nodes[id]?.status === 'queued' && !before.has(id)) before.set(id, 'pending');
+  for (const [id, from] of before) {
+    const node = control.nodes[id] as NodeView;
+    if (node.status === 'queued' && dispatches && !isUnleased(control, node))
+      enqueue.push(queueRow(control, node, placement));
+    else if (from === 'queued') dequeue.push(id);
+    if (isUnleased(control, node)) continue;
+    const runs = node.status === 'running';
+    if (from === 'running') release.push(id);
+    if (runs && placement.boots.has(id)) lease.push(leaseRow(node, placement));
+    if (runs !== (from === 'running')) countSlots(slots, control, node, runs ? 1 : -1);
+    const rate = definitionOf(control, node)?.rate;
+    if (runs && from !== 'running' && rate) starts.push({ queue: queueOf(control, node), ...rate, at: placement.at });
+  }
+  return {
+    ...(enqueue.length > 0 ? { enqueue } : {}),
+    ...(dequeue.length > 0 ? { dequeue } : {}),
+    ...(lease.length > 0 ? { lease } : {}),
+    ...(release.length > 0 ? { release } : {}),
+    ...(slots.size > 0 ? { slots: [...slots.values()] } : {}),
+    ...(starts.length > 0 ? { starts } : {}),
+  };
+}
+
+/** The engine's own nodes (a forEach, a sub-workflow) hold no lease. */
+export function isUnleased(control: ControlView, node: NodeView): boolean {
+  return node.items !== undefined || definitionOf(control, node)?.workflow !== undefined;
+}
+
+function definitionOf(control: ControlView, node: NodeView) {
+  return graphIndex(control.graph).nodes.get(definitionId(node.id));
+}
+
+function queueOf(control: ControlView, node: NodeView): string {
+  return definitionOf(control, node)?.queue ?? control.options.queue ?? 'default';
+}
+
+function limitsOf(control: ControlView, node: NodeView): { key: string; limit: number }[] {
+  const ofNode = definitionOf(control, node)?.concurrency;
+  const ofRun = control.options.concurrency;
+  return [
+    ...(ofNode ? [{ key: `node/${ofNode.key}`, limit: ofNode.limit }] : []),
+    ...(ofRun ? [{ key: `run/${ofRun.key}`, limit: ofRun.limit }] : []),
+  ];
+}
+
+function countSlots(slots: Map<string, SlotChange>, control: ControlView, node: NodeView, delta: 1 | -1): void {
+  const queue = queueOf(control, node);
+  for (const { key, limit } of limitsOf(control, node)) {
+    const name = `${queue}/${key}`;
+    const change = slots.get(name) ?? { queue, key, delta: 0, limit };
+    change.delta += delta;
+    slots.set(name, change);
+  }
+}
+
+function queueRow(control: ControlView, node: NodeView, { key, at }: Placement): QueueRow {
+  const definition = definitionOf(control, node);
+  const slots = limitsOf(control, node);
+  return {
+    ...key,
+    node: node.id,
+    task: node.task ?? node.id,
+    ...(node.version === undefined ? {} : { version: node.version }),
+    queue: queueOf(control, node),
+    priority: definition?.priority ?? control.options.priority ?? 0,
+    at: Math.max(at, control.options.delayUntil ?? 0),
+    ...(slots.length > 0 ? { slots } : {}),
+    ...(definition?.rate ? { rate: definition.rate } : {}),
+  };
+}
+
+function leaseRow(node: NodeView, { key, at, leaseMs, boots }: Placement): LeaseRow {
+  return {
+    ...key,
+    node: node.id,
+    attempt: node.attempt,
+    worker: node.worker ?? '',
+    boot: boots.get(node.id) ?? '',
+    expires: at + leaseMs,
+  };
+}
