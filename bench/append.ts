@@ -1,4 +1,4 @@
-// npm run bench -- append [--rounds 5] [--events 200000]
+// npm run bench -- append [--rounds 5] [--events 200000] [--quick]
 // Appends through the engine's public API beside a bare heap insert of the same batches: what durability, order and
 // validation cost. One process, because both sides are libraries; rounds are interleaved, figures are medians.
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -7,12 +7,19 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import Database from 'better-sqlite3';
 import { createServer } from 'millrace';
+import { median } from './harness/statistics.ts';
 
 const { values } = parseArgs({
-  options: { rounds: { type: 'string', default: '5' }, events: { type: 'string', default: '40000' } },
+  options: {
+    rounds: { type: 'string', default: '5' },
+    events: { type: 'string', default: '40000' },
+    quick: { type: 'boolean', default: false },
+    // There are none here; every benchmark takes the option.
+    'no-peers': { type: 'boolean', default: false },
+  },
 });
-const rounds = Number(values.rounds);
-const events = Number(values.events);
+const rounds = values.quick ? 1 : Number(values.rounds);
+const events = values.quick ? 1_000 : Number(values.events);
 const producers = 64;
 const message = 'm'.repeat(120);
 const caller = { tenant: 'default', by: 'worker:bench' };
@@ -96,11 +103,6 @@ function heap(runs: number): Figures {
   database.close();
   rmSync(folder, { recursive: true, force: true });
   return figures(marks);
-}
-
-function median(list: number[]): number {
-  const sorted = [...list].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] as number;
 }
 
 const k = (rate: number) => `${(rate / 1000).toFixed(1)}k`;

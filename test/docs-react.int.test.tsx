@@ -1,39 +1,44 @@
 // @vitest-environment jsdom
-import { createClient } from '@millrace/client';
-import { createWorker, task, workflow } from '@millrace/worker';
-import { act, cleanup, render, screen } from '@testing-library/react';
-import { createServer } from 'millrace';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Client, createClient } from '@millrace/client';
+import { cleanup, render, screen } from '@testing-library/react';
 import type { FunctionComponent } from 'react';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { Desk, readGuide } from './docs/guide.ts';
+import { Process } from './process.ts';
 
-const cleanups: (() => unknown)[] = [];
+const cleanups: (() => unknown)[] = [cleanup];
 afterEach(async () => {
-  cleanup();
   for (const clean of cleanups.splice(0).reverse()) await clean();
 });
 
-test('[DOC-10] the React page of the guide shows a run, live, and the button of its approval answers it', async () => {
+test('[DOC-10] the React page of the guide shows runs and a run, live, from its start to its output', async () => {
   const desk = new Desk();
   cleanups.push(() => desk.clear());
   const folder = desk.lay(readGuide('docs/guides/watch-a-run.md'));
-  const { App } = (await import(/* @vite-ignore */ `${folder}/run-page.tsx`)) as {
-    App: FunctionComponent<{ client: unknown; run: string }>;
+  const { App } = (await import(/* @vite-ignore */ join(folder, 'run-page.tsx'))) as {
+    App: FunctionComponent<{ client: Client; run: string }>;
   };
 
-  const server = await createServer({ env: {}, port: 0, store: 'memory', logLevel: 'silent' });
-  cleanups.push(() => server.close());
-  const count = task('count', (ctx) => ctx.approval('go', { title: 'Count?' }).then(({ approved }) => approved));
-  const worker = createWorker({ link: server.localLink(), workflows: [workflow('count', { task: count })] });
-  await worker.start();
-  cleanups.push(() => worker.stop());
-
-  const client = createClient({ url: server.url, token: await server.token({ sub: 'ada', roles: ['user'] }) });
+  const data = mkdtempSync(join(tmpdir(), 'millrace-docs-'));
+  cleanups.push(() => rmSync(data, { recursive: true, force: true, maxRetries: 5 }));
+  const server = new Process('packages/server/millrace.mjs', ['dev', join(folder, 'count.ts')], {
+    PORT: '0',
+    MILLRACE_DATA: data,
+  });
+  cleanups.push(() => server.kill('SIGTERM'));
+  const [, url = '', token = ''] = await server.printed(/console +(http:\/\/[^/]+)\/\?token=(\S+)/);
+  // jsdom's WebSocket cannot fire events where Node's Event is the global one.
+  const client = createClient({ url, token, transports: ['sse', 'polling'] });
   cleanups.push(() => client.disconnect());
-  const { id } = await client.api.start({ workflow: 'count' });
+  await expect.poll(async () => (await client.api.workflows()).length, { timeout: 20_000 }).toBe(1);
+
+  const { id } = await client.api.start({ workflow: 'count', input: { to: 8 } });
   render(<App client={client} run={id} />);
-  const button = await screen.findByRole('button', { name: /approve/i }, { timeout: 10_000 });
-  expect(screen.getByRole('list', { name: '1 runs' }).textContent).toContain('count');
-  await act(async () => button.click());
-  await screen.findByText('true', {}, { timeout: 10_000 });
-});
+  await screen.findByText('Connected', {}, { timeout: 10_000 });
+  await screen.findByText('8', { selector: 'output' }, { timeout: 10_000 });
+  expect((await screen.findByRole('list', { name: '1 runs' })).textContent).toContain('count');
+  await vi.waitFor(() => expect(screen.getAllByText('Completed')).toHaveLength(2), 15_000);
+}, 60_000);

@@ -1,16 +1,17 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createServer } from 'millrace';
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
-import { type Block, Desk, guides } from './docs/guide.ts';
+import { type Block, Desk, guides, readGuide } from './docs/guide.ts';
 import { Terminal } from './docs/terminal.ts';
 import { freePort } from './process.ts';
 
 const desk = new Desk();
-const cleanup: (() => void)[] = [];
+const cleanup: (() => unknown)[] = [];
 
-afterEach(() => {
-  for (const clean of cleanup.splice(0)) clean();
+afterEach(async () => {
+  for (const clean of cleanup.splice(0)) await clean();
 });
 afterAll(() => desk.clear());
 
@@ -37,7 +38,7 @@ describe.each(guides().filter(({ blocks }) => blocks.some(({ mark }) => mark ===
     const terminal = new Terminal(folder, { PORT: port, MILLRACE_DATA: data });
     cleanup.push(
       () => terminal.end(),
-      () => rmSync(data, { recursive: true, force: true }),
+      () => rmSync(data, { recursive: true, force: true, maxRetries: 5 }),
     );
     const here = (text: string) => text.replaceAll('4600', port);
     for (const [at, block] of guide.blocks.entries()) {
@@ -54,4 +55,21 @@ describe.each(guides().filter(({ blocks }) => blocks.some(({ mark }) => mark ===
       }
     }
   }, 120_000);
+});
+
+test('[DOC-11] every HTTP route stands in http.md, and no other', async () => {
+  const server = await createServer({ env: {}, port: 0, store: 'memory', data: desk.folder, logLevel: 'silent' });
+  cleanup.push(() => server.close());
+  const { paths } = (await (await fetch(`${server.url}/api/openapi.json`)).json()) as { paths: Record<string, object> };
+  const plain = (route: string) => route.replace(/\{\w+\}/g, '{}');
+  const served = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.keys(methods)
+      .filter((method) => method !== 'head')
+      .map((method) => plain(`${method.toUpperCase()} ${path}`)),
+  );
+  const rows = readGuide('docs/http.md').text.matchAll(/^\| (`[A-Z]+ .*?) \|/gm);
+  const told = [...rows].flatMap(([, cell = '']) =>
+    [...cell.matchAll(/`(.*?)`/g)].map(([, route = '']) => plain(route)),
+  );
+  expect(told.sort()).toEqual(served.sort());
 });

@@ -31,7 +31,9 @@ test('[DOC-3] all TypeScript of the README and the guides passes the type check 
   const ours = relative(root, desk.folder);
   const config = { extends: join(root, 'tsconfig.json'), include: ['./**/*.ts', './**/*.tsx'], exclude: [] };
   writeFileSync(join(desk.folder, 'tsconfig.json'), JSON.stringify(config));
-  const checked = spawnSync(join(root, 'node_modules/.bin/tsc'), ['--pretty', 'false', '--project', desk.folder], { encoding: 'utf8' });
+  const checked = spawnSync(join(root, 'node_modules/.bin/tsc'), ['--pretty', 'false', '--project', desk.folder], {
+    encoding: 'utf8',
+  });
   expect(checked.stderr).toBe('');
   // What the packages' own files have to say is the business of `npm run check`.
   expect(checked.stdout.split('\n').filter((line) => line.startsWith(ours))).toEqual([]);

@@ -6,7 +6,7 @@ const root = new URL('../', import.meta.url).pathname;
 
 /** A rule of SPEC.md is a list item that starts with its id: `- **LOG-3** text`. */
 function ruleIds(spec: string): string[] {
-  return [...spec.matchAll(/^\s*- \*\*([A-Z]+-\d+)\*\*/gm)].map((match) => match[1] as string);
+  return [...spec.matchAll(/^\s*- \*\*([A-Z][A-Z0-9]*-\d+)\*\*/gm)].map((match) => match[1] as string);
 }
 
 /** The ids, `[LOG-3]`, in the titles of test(), it() and describe(); what is skipped or only planned covers nothing. */
@@ -19,7 +19,7 @@ function titledIds(path: string, source: string): string[] {
       const chain = chainOf(node.callee);
       if (/^(test|it|describe)$/.test(chain[0] ?? '') && !chain.some((name) => name === 'skip' || name === 'todo')) {
         for (const text of stringsIn((node.arguments as unknown[])[0])) {
-          ids.push(...[...text.matchAll(/\[([A-Z]+-\d+)\]/g)].map((match) => match[1] as string));
+          ids.push(...[...text.matchAll(/\[([A-Z][A-Z0-9]*-\d+)\]/g)].map((match) => match[1] as string));
         }
       }
     }

@@ -19,7 +19,7 @@ let env: Record<string, string>;
 
 beforeAll(async () => {
   const port = String(await freePort());
-  env = { PORT: port, MILLRACE_DATA: folder, MILLRACE_LOG_LEVEL: 'silent' };
+  env = { PORT: port, MILLRACE_DATA: folder, MILLRACE_LOG: 'silent' };
   url = `http://127.0.0.1:${port}`;
   const server = run('packages/server/millrace.mjs', ['start'], env);
   await server.printed(/http:\/\/\S+:\d+/);

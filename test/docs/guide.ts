@@ -1,7 +1,7 @@
 import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 
-export const root = new URL('../../', import.meta.url).pathname;
+export const root = join(import.meta.dirname, '../../');
 
 /**
  * A fenced block of a guide. What stands behind its language says what the reader does with it:
@@ -66,6 +66,6 @@ export class Desk {
   }
 
   clear(): void {
-    rmSync(this.folder, { recursive: true, force: true });
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
   }
 }

@@ -22,7 +22,7 @@ export class Demo {
     this.#process = new Process('examples/start/src/main.ts', this.#args, {
       PORT: String(this.#port),
       MILLRACE_DATA: this.data,
-      MILLRACE_LOG_LEVEL: 'silent',
+      MILLRACE_LOG: 'silent',
     });
     this.url = (await this.#process.printed(/http:\/\/\S+\?token=\S+/))[0];
     this.token = new URL(this.url).searchParams.get('token') as string;

@@ -22,7 +22,7 @@ export interface WorkerLink {
   readonly renewsItself?: boolean;
   register(worker: WorkerRegistration): Promise<{ leaseMs: number; renewMs: number }>;
   claim(request: { worker: string; limit: number; wait: number }, signal?: AbortSignal): Promise<Assignment[]>;
-  append(lease: LeaseRef, sequence: number, events: NewEvent[]): Promise<AppendAnswer>;
+  append(lease: LeaseRef, sequence: number, events: NewEvent[]): Promise<AttemptAnswer>;
   renew(worker: string, leases: LeaseRef[]): Promise<LeaseState[]>;
   /** Called when an attempt of this worker is to stop. At most one listener; delivery is a hint, renew is the truth. */
   onSignal(listener: (signal: LeaseState) => void): () => void;
@@ -47,10 +47,20 @@ export interface LeaseRef {
   attempt: number;
 }
 
+export interface AttemptAnswer extends AppendAnswer {
+  /**
+   * The waits of the attempt's node that ended after the attempt began and before `seq`, so that the attempt hears of
+   * them and of its own results in the order of the log. May be left out: then it hears when it parks.
+   */
+  ended?: WaitView[];
+}
+
 export type LeaseState = LeaseRef & {
   /** held; or told to stop cooperatively (`pause`, `cancel`, `timeout`); or `lost`: stop now, nothing is accepted any more */
   state: 'held' | 'pause' | 'cancel' | 'timeout' | 'lost';
   reason?: string;
+  /** waits that ended while the attempt is busy; a hint, the answer to an append is the truth */
+  ended?: WaitView[];
 };
 
 /** What a claim hands out: everything that the attempt needs, its journal included. */
@@ -73,5 +83,6 @@ export interface Assignment extends LeaseRef {
 export interface Journal {
   steps: Record<string, StepView>;
   waits: Record<string, WaitView>;
-  checkpoints: Record<string, Json | BlobRef>;
+  /** the newest of each key, and the place at which it was saved */
+  checkpoints: Record<string, { seq: number; state: Json | BlobRef }>;
 }

@@ -8,6 +8,7 @@ import { type Auth, byOf, type Role, type Scope } from './auth/auth.ts';
 import { createJwtAuth, DEFAULT_TENANT } from './auth/auth-jwt.ts';
 import { createGate } from './auth/gate.ts';
 import { keepSecret } from './auth/secret.ts';
+import type { Bus } from './bus/bus.ts';
 import { LocalBus } from './bus/bus-local.ts';
 import { systemClock } from './clock.ts';
 import { type Config, readConfig } from './config.ts';
@@ -39,6 +40,18 @@ export interface ServerOptions extends Partial<Config> {
   console?: string;
   /** SIGTERM and SIGINT close the server, and then end the process; a second one ends it at once */
   signals?: boolean;
+  instrument?: Instrument;
+}
+
+/**
+ * Wraps parts as they are made, for who has to see or to break what passes between them: a test that kills the process
+ * at a named point, a trace, a proxy that counts. What it answers stands in the part's place and must keep its contract.
+ */
+export interface Instrument {
+  store?(store: Store): Store;
+  bus?(bus: Bus): Bus;
+  /** of a worker in this process; over HTTP whoever makes the worker hands it a link */
+  link?(link: WorkerLink): WorkerLink;
 }
 
 export interface TokenClaims {
@@ -71,7 +84,8 @@ export interface Server {
  * Errors: `config_invalid`, `port_in_use`, `data_folder_in_use`, `database_corrupt`, `database_too_new`.
  */
 export async function createServer(options: ServerOptions = {}): Promise<Server> {
-  const { env = process.env, clock = systemClock, console: consoleFolder, signals = false, ...overrides } = options;
+  const { env = process.env, clock = systemClock, console: consoleFolder, signals = false, ...others } = options;
+  const { instrument = {}, ...overrides } = others;
   const config = readConfig(env, overrides);
   const secured = config.secret !== undefined || config.jwksUrl !== undefined;
   const gate = createGate({ listen: config.host, secured, hosts: config.hosts, origins: config.origins });
@@ -84,10 +98,11 @@ export async function createServer(options: ServerOptions = {}): Promise<Server>
     const log = pino({ level: config.logLevel }, pino.destination(2));
     const metrics = new PromMetrics();
     const boot = uuidv7();
-    const store = openStore(config, clock);
+    const made = openStore(config, clock);
+    const store = instrument.store?.(made) ?? made;
     closers.push(() => store.close());
     const auth = await openAuth(config, clock);
-    const bus = new LocalBus();
+    const bus = instrument.bus?.(new LocalBus()) ?? new LocalBus();
     closers.push(() => bus.close());
     const files = new StoreFiles(store);
 
@@ -139,8 +154,10 @@ export async function createServer(options: ServerOptions = {}): Promise<Server>
     return {
       url: urlOf(config.host, ports[0] as number),
       ...{ ports, config, engine, store, close, closed },
-      localLink: (tenant = DEFAULT_TENANT) =>
-        createLocalLink({ engine, caller: { tenant, by: 'worker:local' }, files, boot }),
+      localLink: (tenant = DEFAULT_TENANT) => {
+        const link = createLocalLink({ engine, caller: { tenant, by: 'worker:local' }, files, boot });
+        return instrument.link?.(link) ?? link;
+      },
       token: (claims, ttl = 3600) => auth.issue(claims, ttl),
     };
   } catch (error) {

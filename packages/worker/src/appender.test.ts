@@ -1,19 +1,21 @@
-import type { AppendAnswer, NewEvent } from '@millrace/protocol';
+import type { AttemptAnswer, NewEvent, WaitView } from '@millrace/protocol';
 import { MillraceError } from '@millrace/protocol';
 import { describe, expect, test, vi } from 'vitest';
 import { Appender } from './appender.ts';
 import { SimulatedClock } from './clock.ts';
 
 const line = (message: string): NewEvent => ({ type: 'log', node: 'n', attempt: 1, data: { level: 'info', message } });
+const wait = (id: string): WaitView => ({ id, kind: 'sleep', node: 'n', status: 'answered', seq: 1, requestedAt: 0 });
 const lease = { run: 'r', node: 'n', attempt: 1 };
 
-function rig(answer: (sequence: number, events: NewEvent[]) => Promise<AppendAnswer>) {
+function rig(answer: (sequence: number, events: NewEvent[]) => Promise<AttemptAnswer>) {
   const clock = new SimulatedClock();
   const append = vi.fn((_lease: unknown, sequence: number, events: NewEvent[]) => answer(sequence, events));
   const onLost = vi.fn();
-  const appender = new Appender({ append }, lease, { clock, random: () => 1 }, onLost);
+  const ended = vi.fn();
+  const appender = new Appender({ append }, lease, { clock, random: () => 1 }, { lost: onLost, ended });
   const sent = () => append.mock.calls.map(([, sequence, events]) => [sequence, events.map(messageOf)]);
-  return { clock, append, appender, onLost, sent };
+  return { clock, append, appender, onLost, ended, sent };
 }
 
 const messageOf = (event: NewEvent) => (event.type === 'log' ? event.data.message : event.type);
@@ -31,7 +33,7 @@ describe('an appender', () => {
   });
 
   test('has one append in flight; what comes meanwhile is the next', async () => {
-    const first = Promise.withResolvers<AppendAnswer>();
+    const first = Promise.withResolvers<AttemptAnswer>();
     const { appender, append, sent } = rig((sequence) => (sequence === 1 ? first.promise : accept()));
     void appender.push([line('a')]);
     await vi.waitFor(() => expect(append).toHaveBeenCalledTimes(1));
@@ -112,8 +114,25 @@ describe('an appender', () => {
     expect(append).toHaveBeenCalledTimes(1);
   });
 
+  test('[WRK-61] tells of ended waits in the order of the log: what an answer names before its events, what is heard meanwhile after', async () => {
+    const first = Promise.withResolvers<AttemptAnswer>();
+    const { appender, append, ended } = rig(() => first.promise);
+    const order: string[] = [];
+    ended.mockImplementation(({ id }: WaitView) => order.push(id));
+    const pushed = appender.push([line('a')]).then((seq) => order.push(`a at ${seq}`));
+    await vi.waitFor(() => expect(append).toHaveBeenCalledTimes(1));
+    appender.hear([wait('heard')]);
+    expect(order).toEqual([]);
+    first.resolve({ seq: 9, ended: [wait('named')] });
+    await pushed;
+    await vi.waitFor(() => expect(order).toEqual(['named', 'a at 9', 'heard']));
+    await new Promise((resolve) => setImmediate(resolve));
+    appender.hear([wait('idle')]);
+    expect(order.at(-1)).toBe('idle');
+  });
+
   test('makes streams hold on while too much waits', async () => {
-    const first = Promise.withResolvers<AppendAnswer>();
+    const first = Promise.withResolvers<AttemptAnswer>();
     const { appender } = rig(() => first.promise);
     for (let n = 0; n < 60; n += 1) void appender.push([line('x'.repeat(20_000))]);
     const free = vi.fn();

@@ -1,4 +1,11 @@
-import { type Clock, type LeaseRef, MillraceError, type NewEvent, type WorkerLink } from '@millrace/protocol';
+import {
+  type Clock,
+  type LeaseRef,
+  MillraceError,
+  type NewEvent,
+  type WaitView,
+  type WorkerLink,
+} from '@millrace/protocol';
 import { isTransient, persist, type Random } from './backoff.ts';
 import { nextTurn } from './clock.ts';
 
@@ -8,8 +15,14 @@ interface Group {
   bytes: number;
   /** the attempt ends with this group: nothing may follow it */
   ends: boolean;
-  resolve(): void;
+  resolve(seq: number): void;
   reject(error: unknown): void;
+}
+
+/** Who is told what an append's answer says beside that it was written. */
+export interface AppendListener {
+  lost(error: unknown): void;
+  ended(wait: WaitView): void;
 }
 
 const BATCH_EVENTS = 500;
@@ -30,7 +43,7 @@ export class Appender {
   readonly #link: Pick<WorkerLink, 'append'>;
   readonly #lease: LeaseRef;
   readonly #place: { clock: Clock; random: Random };
-  readonly #onLost: (error: unknown) => void;
+  readonly #listener: AppendListener;
   readonly #closed = new AbortController();
   #queue: Group[] = [];
   #bytes = 0;
@@ -38,21 +51,25 @@ export class Appender {
   #scheduled = false;
   #sending = false;
   #room: (() => void)[] = [];
+  #heard: WaitView[] = [];
 
   constructor(
     link: Pick<WorkerLink, 'append'>,
     lease: LeaseRef,
     place: { clock: Clock; random: Random },
-    onLost: (error: unknown) => void,
+    listener: AppendListener,
   ) {
     this.#link = link;
     this.#lease = lease;
     this.#place = place;
-    this.#onLost = onLost;
+    this.#listener = listener;
   }
 
-  /** Resolves once the events are in the log. Errors: those of {@link WorkerLink.append}, for these events alone. */
-  push(events: NewEvent[], { ends = false } = {}): Promise<void> {
+  /**
+   * Resolves once the events are in the log, with a place at or after theirs and before any later append's.
+   * Errors: those of {@link WorkerLink.append}, for these events alone.
+   */
+  push(events: NewEvent[], { ends = false } = {}): Promise<number> {
     return new Promise((resolve, reject) => {
       if (this.#closed.signal.aborted) return;
       const bytes = JSON.stringify(events).length;
@@ -67,6 +84,12 @@ export class Appender {
     while (this.#bytes > ROOM && !this.#closed.signal.aborted) {
       await new Promise<void>((resolve) => this.#room.push(resolve));
     }
+  }
+
+  /** Waits that ended, as heard beside the appends: told after what is on its way and may stand before them in the log. */
+  hear(ended: readonly WaitView[]): void {
+    this.#heard.push(...ended);
+    if (!this.#sending) this.#tellHeard();
   }
 
   close(): void {
@@ -84,7 +107,7 @@ export class Appender {
       this.#sending = true;
       this.#drain().catch((error: unknown) => {
         this.close();
-        this.#onLost(error);
+        this.#listener.lost(error);
       });
     });
   }
@@ -92,6 +115,7 @@ export class Appender {
   async #drain(): Promise<void> {
     while (this.#queue.length > 0) {
       await this.#deliver(this.#take());
+      this.#tellHeard();
       this.#wake();
     }
     this.#sending = false;
@@ -116,8 +140,9 @@ export class Appender {
     if (this.#closed.signal.aborted) return;
     const events = groups.flatMap((group) => group.events);
     const sequence = this.#sequence;
+    let answer: Awaited<ReturnType<WorkerLink['append']>>;
     try {
-      await persist(() => this.#link.append(this.#lease, sequence, events), {
+      answer = await persist(() => this.#link.append(this.#lease, sequence, events), {
         ...this.#place,
         signal: this.#closed.signal,
       });
@@ -129,8 +154,13 @@ export class Appender {
       return;
     }
     this.#sequence += 1;
-    for (const group of groups) group.resolve();
+    for (const wait of answer.ended ?? []) this.#listener.ended(wait);
+    for (const group of groups) group.resolve(answer.seq);
     if (groups.at(-1)?.ends) this.close();
+  }
+
+  #tellHeard(): void {
+    for (const wait of this.#heard.splice(0)) this.#listener.ended(wait);
   }
 
   #wake(): void {

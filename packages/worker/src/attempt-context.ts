@@ -1,24 +1,15 @@
 import type { Assignment, Json, KbPhase, LogLevel } from '@millrace/protocol';
 import { AgentStream, partsOf } from './agent-stream.ts';
 import { seal, toJson } from './blob.ts';
-import type {
-  ApprovalAnswer,
-  ApprovalRequest,
-  Checkpoint,
-  KbBody,
-  KbSource,
-  KbTotals,
-  Log,
-  TaskContext,
-} from './context.ts';
+import type { Checkpoint, KbBody, KbSource, KbTotals, Log, TaskContext } from './context.ts';
 import { DurableCalls, type DurablePlace } from './durable.ts';
-import { NonRetryable } from './errors.ts';
 import { callId } from './journal.ts';
 import type { Teller } from './teller.ts';
+import { waitCalls } from './waits.ts';
 
 /** The context of one attempt. */
 export function attemptContext(place: DurablePlace): TaskContext {
-  const { assignment, blobs, clock, signal, teller } = place;
+  const { assignment, blobs, signal, teller } = place;
   const calls = new DurableCalls(place);
   const files = new Set<string>();
 
@@ -40,23 +31,7 @@ export function attemptContext(place: DurablePlace): TaskContext {
       });
     },
 
-    async approval(name, request, { key } = {}) {
-      const { timeout, details, ...rest } = request;
-      const wait = await calls.approval(name, key, (approvalId) => ({
-        type: 'approval.requested',
-        data: {
-          approvalId,
-          ...rest,
-          ...(details === undefined ? {} : { details: toJson(details, 'The details of an approval') }),
-          ...(timeout === undefined ? {} : { timeoutAt: clock.now() + timeout }),
-        },
-      }));
-      const { decision = 'timed_out', comment } = wait.approval ?? {};
-      const answer = { decision, approved: decision === 'approved', comment, by: wait.by };
-      return failsTheNode(request, decision)
-        ? place.fail(refusal(request, decision))
-        : (dropUndefined(answer) as ApprovalAnswer);
-    },
+    ...waitCalls(calls, place),
 
     agent: (name, body, options = {}) =>
       calls.step(
@@ -132,7 +107,7 @@ export function attemptContext(place: DurablePlace): TaskContext {
 }
 
 function facts({ run, node, attempt, workflow, tags, owner, index }: Assignment) {
-  return { run, node, attempt, workflow, tags, owner, index };
+  return { runId: run, node, attempt, workflow, tags, owner, index };
 }
 
 function logOf(teller: Teller): Log {
@@ -161,17 +136,4 @@ function checkpointOf(calls: DurableCalls): Checkpoint {
   return Object.assign((key: string, state: unknown) => calls.save(key, state), {
     load: <T = Json>(key: string) => calls.load(key) as Promise<T | undefined>,
   });
-}
-
-function failsTheNode(request: ApprovalRequest, decision: string): boolean {
-  if (decision === 'timed_out') return request.onTimeout === 'fail' || request.onReject === 'fail';
-  return decision === 'rejected' && request.onReject === 'fail';
-}
-
-function refusal(request: ApprovalRequest, decision: string): NonRetryable {
-  return new NonRetryable(`"${request.title}" was ${decision === 'timed_out' ? 'not answered in time' : 'rejected'}.`);
-}
-
-function dropUndefined<T extends object>(value: T): Partial<T> {
-  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as Partial<T>;
 }

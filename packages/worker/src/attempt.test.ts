@@ -96,14 +96,6 @@ describe('an attempt', () => {
     expect((await node())?.error).toMatchObject({ code: 'journal_mismatch', retryable: false });
   });
 
-  test('an approval inside a step is refused', async () => {
-    await run((ctx) =>
-      ctx.step('outer', () => ctx.approval('inner', { title: '?' }).catch((error: MillraceError) => error.code)),
-    );
-    await reached('completed');
-    expect((await node())?.output).toBe('invalid_request');
-  });
-
   test('[WRK-18] a stale attempt hears "lost", tells nothing more and settles no call', async () => {
     const busy = Promise.withResolvers<void>();
     const kinds: string[] = [];
@@ -247,18 +239,6 @@ describe('an attempt', () => {
     });
     await reached('completed');
     expect((await types()).filter((type) => type === 'step.completed')).toHaveLength(1);
-  });
-
-  test('an approval whose rejection fails the node does so for an attempt that is still running', async () => {
-    const busy = Promise.withResolvers<void>();
-    await run((ctx) =>
-      Promise.all([ctx.approval('a', { title: 'Go?', onReject: 'fail' }), ctx.step('s', () => busy.promise)]),
-    );
-    await vi.waitFor(async () => expect(await types()).toContain('approval.requested'));
-    await engine.answer('run-1', 'n:a', 'rejected');
-    busy.resolve();
-    await reached('failed');
-    expect((await node())?.error).toMatchObject({ message: '"Go?" was rejected.', retryable: false });
   });
 
   test('progress, metrics, usage and errors stand in the run, those of a step under the step', async () => {

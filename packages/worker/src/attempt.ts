@@ -1,7 +1,6 @@
 import {
   type Assignment,
   type Clock,
-  type Json,
   type LeaseRef,
   type LeaseState,
   MillraceError,
@@ -16,6 +15,7 @@ import type { TaskContext } from './context.ts';
 import { NonRetryable, type StopKind, Stopped, toRunError } from './errors.ts';
 import { Parking } from './park.ts';
 import { Replay } from './replay.ts';
+import { parse } from './schema.ts';
 import type { AnyTask, Task } from './task.ts';
 import { Teller, type Told } from './teller.ts';
 
@@ -61,9 +61,12 @@ export class Attempt {
     this.#task = task;
     this.#place = place;
     const replay = new Replay(assignment.journal);
-    this.#appender = new Appender(link, this.lease, place, (error) => {
-      place.report(error, `the attempt ${attempt} of ${node} in ${run}`);
-      this.stop('lost');
+    this.#appender = new Appender(link, this.lease, place, {
+      lost: (error) => {
+        place.report(error, `the attempt ${attempt} of ${node} in ${run}`);
+        this.stop('lost');
+      },
+      ended: (wait) => this.#parking.answer(wait),
     });
     this.#parking = new Parking({
       park: (waits) => this.#park(waits),
@@ -109,6 +112,7 @@ export class Attempt {
 
   /** What a renewal or a signal says of the lease. */
   told(state: LeaseState): void {
+    if (state.ended) this.#appender.hear(state.ended);
     if (state.state !== 'held') this.stop(state.state, state.reason);
   }
 
@@ -138,7 +142,8 @@ export class Attempt {
       random,
       signal: this.#over.signal,
     });
-    const input = task.options.input ? await check(task, stored) : stored;
+    const schema = task.options.input;
+    const input = schema ? await parse(schema, stored, `The input of ${task.name}`) : stored;
     return task.handler(this.#context, input);
   }
 
@@ -166,8 +171,8 @@ export class Attempt {
     }
   }
 
-  #last(told: Told): Promise<void> {
-    return this.#teller.write(told, { ends: true });
+  async #last(told: Told): Promise<void> {
+    await this.#teller.write(told, { ends: true });
   }
 
   async #completed(output: unknown, duration: number): Promise<Told> {
@@ -221,18 +226,4 @@ function answersIn(error: unknown): WaitView[] {
   if (!(error instanceof MillraceError) || error.code !== 'wait_ended') return [];
   const answers = error.facts?.answers;
   return Array.isArray(answers) ? (answers as WaitView[]) : [];
-}
-
-async function check(task: Task, stored: Json): Promise<unknown> {
-  const answer = await task.options.input?.['~standard'].validate(stored);
-  if (!answer?.issues) return answer?.value;
-  const issues = answer.issues.map(({ message, path }) => ({ message, path: path?.map(pathPart) }));
-  throw new MillraceError('input_invalid', {
-    detail: `The input of ${task.name}: ${issues.map(({ message, path }) => `${path?.join('.') ?? ''} ${message}`.trim()).join('; ')}`,
-    facts: { issues },
-  });
-}
-
-function pathPart(part: unknown): string {
-  return String(typeof part === 'object' && part !== null && 'key' in part ? part.key : part);
 }

@@ -1,5 +1,8 @@
 import { BLOB_THRESHOLD, type BlobRef, isBlobRef, type Json, MillraceError, type WorkerLink } from '@millrace/protocol';
 
+/** Where values too large for an event are kept. */
+export type Blobs = Pick<WorkerLink, 'putBlob' | 'getBlob'>;
+
 const JSON_TYPE = 'application/json';
 
 /** A copy of a value as the log will hold it. Errors: `event_invalid` where JSON cannot carry it. */

@@ -1,21 +1,27 @@
-import type { FileFacts, Json, KbPhase, LogLevel, RetryPolicy } from '@millrace/protocol';
+import type { FileFacts, Json, KbPhase, LogLevel, RetryPolicy, WorkflowDefinition } from '@millrace/protocol';
 import type { AgentAnswer, AgentOptions, AgentSource } from './agent-stream.ts';
 import type { Stopped } from './errors.ts';
+import type { FormSchema, JsonSchema } from './schema.ts';
 
 /**
  * What a task's handler gets.
  *
- * Durable calls (`step`, `agent`, `kb`, `file`, `approval`, `checkpoint`) leave their results in the run's log; a later
- * attempt of the same node is answered from there and does not do them again. A call is known by its name and key
- * within the node. The same name and key twice in one attempt: `step_name_reused`. A name that the log holds as
- * another kind of call: `journal_mismatch`, and the attempt fails for good. Results come back as JSON carries them,
- * at most once; a step's effects may happen again after a crash, which is what its `idempotencyKey` is for.
+ * Durable calls (`step`, `agent`, `kb`, `file`, `approval`, `input`, `sleep`, `run`, `checkpoint`) leave their results
+ * in the run's log; a later attempt of the same node is answered from there and does not do them again. A call is known
+ * by its name and key within the node. The same name and key twice in one attempt: `step_name_reused`. A name that the
+ * log holds as another kind of call: `journal_mismatch`, and the attempt fails for good. Results come back as JSON
+ * carries them, at most once; a step's effects may happen again after a crash, which is what its `idempotencyKey` is for.
+ *
+ * They go together: `Promise.all`, `race` and `allSettled` over any of them give the same in a replay as they did live,
+ * because results are given in the order of the log. `approval`, `input`, `sleep` and `run` wait without holding a worker:
+ * when only waits are left, the attempt ends without a word and a new one goes on once there is an answer. They cannot
+ * stand inside a step (`invalid_request`).
  *
  * Everything else (`log`, `progress`, `metric`, `usage`, `error`) only tells. It returns at once, is sent in order,
  * and is silent while the handler is led through what earlier attempts have already told.
  */
 export interface TaskContext {
-  readonly run: string;
+  readonly runId: string;
   readonly node: string;
   /** from 1 */
   readonly attempt: number;
@@ -43,10 +49,33 @@ export interface TaskContext {
   readonly checkpoint: Checkpoint;
 
   /**
-   * Asks a human and waits, without holding a worker, for as long as it takes. A rejection is an answer, not an error,
-   * unless `onReject` is `fail`. Cannot stand inside a step (`invalid_request`).
+   * Asks a human for a decision. A rejection is an answer, not an error, unless `onReject` is `fail`: then the node fails
+   * with `approval_rejected` as soon as it is rejected. Errors: `invalid_request`.
    */
-  approval(name: string, request: ApprovalRequest, options?: { key?: string }): Promise<ApprovalAnswer>;
+  approval(name: string, request: ApprovalRequest, options?: WaitOptions): Promise<ApprovalAnswer>;
+
+  /**
+   * Asks a human for a value. With a schema, an answer that fails its JSON Schema is refused where it is given, and the
+   * wait goes on; what only code can check (a zod `refine`) is checked here. A Standard Schema also gives the answer its
+   * type, and its transforms are applied. Errors: `input_timed_out` where nobody answers in time and there is no
+   * default; `input_invalid`; `invalid_request` for a schema of which there is no JSON Schema.
+   */
+  input<I, O>(name: string, request: InputRequest<FormSchema<I, O>, I>, options?: WaitOptions): Promise<O>;
+  input<T = Json>(name: string, request: InputRequest<JsonSchema, T>, options?: WaitOptions): Promise<T>;
+
+  /** Waits some ms, or until a moment that the server's clock has to reach. At once where that has passed. */
+  sleep(name: string, time: number | { until: Date | number }, options?: WaitOptions): Promise<void>;
+
+  /**
+   * Starts a run of another workflow and waits for its output. It is cancelled with this run, unless `detached`; a pause
+   * of this run leaves it alone. Errors: {@link ChildFailed} (`child_failed`) where it does not complete.
+   */
+  run<T = Json>(
+    name: string,
+    workflow: string | WorkflowDefinition,
+    input?: unknown,
+    options?: WaitOptions & { detached?: boolean },
+  ): Promise<T>;
 
   /** A step that streams what an AI SDK `streamText` call answers into the run's log. */
   agent(name: string, body: AgentBody, options?: AgentOptions & StepOptions): Promise<AgentAnswer>;
@@ -101,6 +130,22 @@ export interface Checkpoint {
   load<T = Json>(key: string): Promise<T | undefined>;
 }
 
+export interface WaitOptions {
+  /** tells calls of the same name apart, such as an item's id */
+  key?: string;
+}
+
+export interface InputRequest<S = FormSchema | JsonSchema, T = unknown> {
+  /** what the human is asked */
+  prompt: string;
+  /** what answers must be like; forms are made of it */
+  schema?: S;
+  /** ms; without it the input waits for ever */
+  timeout?: number;
+  /** the answer where nobody gives one in time; as an answer would be, before a schema's transforms */
+  default?: NoInfer<T>;
+}
+
 export interface ApprovalRequest {
   title: string;
   details?: unknown;
@@ -108,7 +153,11 @@ export interface ApprovalRequest {
   options?: string[];
   /** ms; without it the approval waits for ever */
   timeout?: number;
-  onTimeout?: 'reject' | 'approve' | 'fail';
+  /**
+   * what happens then; default: the decision is `timed_out`. `reject` and `approve` decide so, `fail` fails the node
+   * with `timeout`, and `escalate` asks each of these in turn (a person's or group's name), for so many ms.
+   */
+  onTimeout?: 'reject' | 'approve' | 'fail' | { escalate: { to: string; timeout: number }[] };
   onReject?: 'return' | 'fail';
 }
 

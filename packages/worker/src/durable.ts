@@ -1,15 +1,15 @@
 import { isDeepStrictEqual } from 'node:util';
 import {
   type Assignment,
-  type BlobRef,
   type Clock,
+  type Journal,
   type Json,
   MillraceError,
   type RetryPolicy,
+  type WaitKind,
   type WaitView,
-  type WorkerLink,
 } from '@millrace/protocol';
-import { seal, unseal } from './blob.ts';
+import { type Blobs, seal, unseal } from './blob.ts';
 import { pause } from './clock.ts';
 import type { StepContext, StepOptions, StopSignal } from './context.ts';
 import { isFinal, type StopKind, toRunError } from './errors.ts';
@@ -20,7 +20,7 @@ import type { Teller, Told } from './teller.ts';
 
 export interface DurablePlace {
   assignment: Assignment;
-  blobs: Pick<WorkerLink, 'putBlob' | 'getBlob'>;
+  blobs: Blobs;
   clock: Clock;
   replay: Replay;
   parking: Parking;
@@ -40,7 +40,7 @@ const abandoned = Symbol('abandoned');
 /** An attempt's durable calls: answered from the journal where it holds them, else done and written to the log. */
 export class DurableCalls {
   readonly #place: DurablePlace;
-  readonly #checkpoints: Map<string, Json | BlobRef>;
+  readonly #checkpoints: Map<string, Journal['checkpoints'][string]>;
 
   constructor(place: DurablePlace) {
     this.#place = place;
@@ -52,49 +52,60 @@ export class DurableCalls {
     const { id, found } = await this.#call(name, options.key, (id) =>
       findStep(assignment.journal, assignment.node, id),
     );
-    if (!found) replay.leave();
-    return this.#run(async () => {
+    return this.#run(() => {
       if (!found) return this.#execute(id, name, fn, options);
-      const stored = await replay.answer(found.seq, found.value);
-      return (stored === undefined ? undefined : await unseal(blobs, stored)) as T;
+      const { seq, value } = found;
+      return replay.answer(seq, value === undefined ? undefined : unseal(blobs, value)) as Promise<T>;
     });
   }
 
-  /** Waits for the end of an approval, requesting it where the log does not hold it. */
-  async approval(name: string, key: string | undefined, request: (approvalId: string) => Told): Promise<WaitView> {
+  /** Waits for the end of a wait, beginning it where the log does not hold it; `read` makes its answer of it. */
+  async wait<T>(
+    { kind, name, key }: { kind: WaitKind; name: string; key: string | undefined },
+    request: (id: string) => Told | Promise<Told>,
+    read: (ended: WaitView) => T | Promise<T>,
+  ): Promise<T> {
     const { assignment, replay, parking, teller } = this.#place;
     if (teller.step !== undefined) {
       throw new MillraceError('invalid_request', {
-        detail: `The approval "${name}" stands inside the step "${teller.step}". Ask before or after it: a step finishes without waiting.`,
+        detail: `"${name}" waits inside the step "${teller.step}". Wait before or after it: a step finishes without waiting.`,
       });
     }
-    const { id, found } = await this.#call(name, key, (id) =>
-      findWait(assignment.journal, 'approval', assignment.node, id),
-    );
-    if (found && found.status !== 'open') return this.#run(() => replay.answer(found.endedSeq ?? found.seq, found));
+    const { id, found } = await this.#call(name, key, (id) => findWait(assignment.journal, kind, assignment.node, id));
+    const give = (ended: WaitView): Promise<T> => replay.answer(ended.endedSeq ?? ended.seq, settle(ended, read));
+    if (found && found.status !== 'open') return this.#run(() => give(found));
     const waitId = waitIdFor(assignment.node, id);
     await this.#run(async () => {
-      if (!found) await teller.write(request(waitId));
+      if (!found) await teller.write(await request(waitId));
     });
-    return parking.wait(waitId);
+    const ended = await parking.wait(waitId);
+    return give(ended).finally(() => parking.leave());
   }
 
-  async save(key: string, state: unknown): Promise<void> {
+  /**
+   * Saves a state. In a replay a save that the log holds, or that it holds a later one of, is not made again;
+   * having made it, or having loaded it, the handler has come as far as that.
+   */
+  save(key: string, state: unknown): Promise<void> {
     const { replay, blobs, teller } = this.#place;
-    const known = this.#checkpoints.get(key);
-    if (known !== undefined && teller.silent) return;
-    replay.leave();
-    await this.#run(async () => {
+    return this.#run(async () => {
       const { stored, value } = await seal(blobs, state, `The checkpoint "${key}"`);
-      if (isDeepStrictEqual(known, stored) || isDeepStrictEqual(known, value)) return;
-      this.#checkpoints.set(key, stored);
-      await teller.write({ type: 'checkpoint.saved', data: { key, state: stored } });
+      const known = this.#checkpoints.get(key);
+      const same = isDeepStrictEqual(known?.state, stored) || isDeepStrictEqual(known?.state, value);
+      if (known && replay.awaits(known.seq)) return same ? replay.answer(known.seq, undefined) : undefined;
+      if (same) return;
+      this.#checkpoints.set(key, { seq: 0, state: stored });
+      const seq = await teller.write({ type: 'checkpoint.saved', data: { key, state: stored } });
+      return replay.answer(seq, undefined);
     });
   }
 
   async load(key: string): Promise<Json | undefined> {
-    const stored = this.#checkpoints.get(key);
-    return stored === undefined ? undefined : this.#run(() => unseal(this.#place.blobs, stored));
+    const { replay, blobs } = this.#place;
+    const known = this.#checkpoints.get(key);
+    if (!known) return undefined;
+    const state = () => unseal(blobs, known.state);
+    return this.#run(() => (replay.awaits(known.seq) ? replay.answer(known.seq, state()) : state()));
   }
 
   /** Finds a call in the log; one that contradicts the log ends the attempt. */
@@ -103,9 +114,7 @@ export class DurableCalls {
     const id = callId(name, key);
     replay.call(id);
     try {
-      const found = find(id);
-      if (found === undefined) replay.leave();
-      return { id, found };
+      return { id, found: find(id) };
     } catch (error) {
       return fail(error);
     }
@@ -113,7 +122,7 @@ export class DurableCalls {
 
   /** Counts a call as running. Inside a step it is part of that step, which is counted already. */
   async #run<T>(body: () => Promise<T>): Promise<T> {
-    const { parking, teller, signal, stopped } = this.#place;
+    const { fail, parking, teller, signal, stopped } = this.#place;
     if (teller.step !== undefined) return body();
     if (stopped() === 'cancel') throw signal.reason;
     await parking.enter();
@@ -122,6 +131,7 @@ export class DurableCalls {
       result = await body();
     } catch (error) {
       if (error === abandoned) return parking.abandon();
+      if (error instanceof MillraceError && error.code === 'journal_mismatch') return fail(error);
       parking.leave();
       throw error;
     }
@@ -135,7 +145,7 @@ export class DurableCalls {
     fn: (step: StepContext) => Promise<T> | T,
     options: StepOptions,
   ): Promise<T> {
-    const { assignment, blobs, clock, signal, teller, stopped } = this.#place;
+    const { assignment, blobs, clock, replay, signal, teller, stopped } = this.#place;
     const { run, node } = assignment;
     const nested = teller.step !== undefined;
     const which = { name, ...(options.key === undefined ? {} : { key: options.key }) };
@@ -150,17 +160,23 @@ export class DurableCalls {
       } catch (error) {
         if (!this.#fails(error, nested)) throw abandoned;
         const failed = { ...which, error: toRunError(error, 'step_failed'), duration: clock.now() - began };
-        await Promise.all([started, teller.within(id, () => teller.write({ type: 'step.failed', data: failed }))]);
-        if (attempt >= policy.attempts || isFinal(error)) throw error;
+        const at = await this.#ended(id, started, { type: 'step.failed', data: failed });
+        if (attempt >= policy.attempts || isFinal(error)) return replay.answer(at, Promise.reject(error));
         await pause(clock, Math.min(policy.delay * policy.factor ** (attempt - 1), policy.maxDelay), signal);
         if (stopped() !== undefined && !this.#fails(error, nested)) throw abandoned;
         continue;
       }
       const sealed = result === undefined ? undefined : await seal(blobs, result, `The result of the step "${id}"`);
       const completed = { ...which, ...(sealed ? { output: sealed.stored } : {}), duration: clock.now() - began };
-      await Promise.all([started, teller.within(id, () => teller.write({ type: 'step.completed', data: completed }))]);
-      return sealed?.value as T;
+      const at = await this.#ended(id, started, { type: 'step.completed', data: completed });
+      return replay.answer(at, sealed?.value as T);
     }
+  }
+
+  async #ended(id: string, started: Promise<number>, told: Told): Promise<number> {
+    const { teller } = this.#place;
+    const [, at] = await Promise.all([started, teller.within(id, () => teller.write(told))]);
+    return at;
   }
 
   /**
@@ -173,4 +189,9 @@ export class DurableCalls {
     if (kind === 'cancel' || nested) throw error;
     return false;
   }
+}
+
+/** What `read` makes of a wait, as a promise also where it throws at once. */
+async function settle<T>(ended: WaitView, read: (ended: WaitView) => T | Promise<T>): Promise<T> {
+  return read(ended);
 }

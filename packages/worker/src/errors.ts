@@ -11,6 +11,27 @@ export class NonRetryable extends Error {
   }
 }
 
+/** What `ctx.run` rejects with when the child run did not complete. The same call would reject again, so nothing retries it. */
+export class ChildFailed extends MillraceError {
+  /** the child run's id */
+  readonly run: string;
+  readonly outcome: 'failed' | 'cancelled';
+  /** the child run's own error, where it failed */
+  readonly error: RunError | undefined;
+
+  constructor(child: { run: string; workflow: string; outcome: 'failed' | 'cancelled'; error?: RunError }) {
+    const { run, workflow, outcome, error } = child;
+    super('child_failed', {
+      detail: `The child run ${run} of "${workflow}" ${outcome === 'failed' ? 'failed' : 'was cancelled'}${error ? `: ${error.message}` : '.'}`,
+      facts: { run, outcome, ...(error ? { error } : {}) },
+    });
+    this.name = 'ChildFailed';
+    this.run = run;
+    this.outcome = outcome;
+    this.error = error;
+  }
+}
+
 /**
  * Why an attempt is told to stop:
  * `pause`, `cancel` = a user's command, `timeout` = the node's time limit, `lost` = the lease is gone and nothing is

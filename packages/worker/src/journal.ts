@@ -35,17 +35,21 @@ export interface Recorded<T> {
 /** The step's result, or undefined where it has to run: it never did, did not finish, or failed. */
 export function findStep(journal: Journal, node: string, id: string): Recorded<Json | BlobRef | undefined> | undefined {
   const wait = journal.waits[waitIdFor(node, id)];
-  if (wait) throw mismatch(id, 'a step', wait.kind);
+  if (wait) throw mismatch(id, 'a step', nameOf(wait.kind));
   const step = journal.steps[id];
   return step?.status === 'completed' ? { seq: step.seq, value: step.output } : undefined;
 }
 
 /** The wait as the log holds it, open or ended; undefined where it was never begun. */
 export function findWait(journal: Journal, kind: WaitKind, node: string, id: string): WaitView | undefined {
-  if (journal.steps[id]) throw mismatch(id, kind, 'a step');
+  if (journal.steps[id]) throw mismatch(id, nameOf(kind), 'a step');
   const wait = journal.waits[waitIdFor(node, id)];
-  if (wait && wait.kind !== kind) throw mismatch(id, kind, wait.kind);
+  if (wait && wait.kind !== kind) throw mismatch(id, nameOf(kind), nameOf(wait.kind));
   return wait;
+}
+
+function nameOf(kind: WaitKind): string {
+  return kind === 'child' ? 'a child run' : `${kind === 'sleep' ? 'a' : 'an'} ${kind}`;
 }
 
 function mismatch(id: string, called: string, held: string): MillraceError {
@@ -55,13 +59,18 @@ function mismatch(id: string, called: string, held: string): MillraceError {
   });
 }
 
-/** seq of the newest result that a replay can be answered with; 0 = there is none. */
-export function lastResult(journal: Journal): number {
-  let last = 0;
+/** Places of everything that a replay can be answered with. */
+export function* resultsOf(journal: Journal): Generator<number> {
   for (const id in journal.steps) {
     const step = journal.steps[id];
-    if (step?.status === 'completed') last = Math.max(last, step.seq);
+    if (step?.status === 'completed') yield step.seq;
   }
-  for (const id in journal.waits) last = Math.max(last, journal.waits[id]?.endedSeq ?? 0);
-  return last;
+  for (const id in journal.waits) {
+    const seq = journal.waits[id]?.endedSeq;
+    if (seq !== undefined) yield seq;
+  }
+  for (const key in journal.checkpoints) {
+    const saved = journal.checkpoints[key];
+    if (saved) yield saved.seq;
+  }
 }

@@ -1,5 +1,6 @@
 import type { Json, RunEvent, RunView, WorkerLink } from '@millrace/protocol';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { ChildFailed } from './errors.ts';
 import { task } from './task.ts';
 import { createWorker, type Worker } from './worker.ts';
 import { workflow } from './workflow.ts';
@@ -12,6 +13,8 @@ export interface LinkRig {
   view(run: string): Promise<RunView>;
   events(run: string): Promise<RunEvent[]>;
   answer(run: string, approvalId: string, decision: string, comment?: string): Promise<void>;
+  provide(run: string, inputId: string, value: Json): Promise<void>;
+  command(run: string, type: 'pause' | 'resume' | 'cancel'): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -199,6 +202,120 @@ export function linkSuite(name: string, open: () => Promise<LinkRig>): void {
       expect(file).toMatchObject({ name: 'report.md', type: 'text/markdown', bytes: 9, step: 'file/report.md' });
       expect(file?.url).toBe(`/api/files/${file?.sha256}`);
       expect(new TextDecoder().decode(await rig.link.getBlob(file?.sha256 ?? ''))).toBe('# Grüße');
+    });
+
+    test('[WRK-67] a task asks for an input, sleeps and runs a child at the same time, and holds no worker meanwhile', async () => {
+      const child = task('child', (_ctx, { n }: { n: number }) => ({ doubled: 2 * n }));
+      const broken = task('broken', () => {
+        throw new Error('no water');
+      });
+      const mixed = task('mixed', async (ctx) => {
+        const first = await ctx.step('first', () => 1);
+        const [seats, , grown, failed, last] = await Promise.all([
+          ctx.input<number>('seats', { prompt: 'Seats?', schema: { type: 'number', minimum: 1 } }),
+          ctx.sleep('nap', 20),
+          ctx.run<{ doubled: number }>('grow', 'child', { n: 21 }),
+          ctx
+            .run('break', 'broken', {})
+            .catch((error: ChildFailed) => [error.code, error.outcome, error.error?.message]),
+          ctx.step('last', () => 'last'),
+        ]);
+        return { first, seats, grown, failed, last };
+      });
+      await begin({
+        concurrency: 1,
+        workflows: [
+          workflow('mixed', { task: mixed }),
+          workflow('child', { task: child }),
+          workflow('broken', { task: broken }),
+        ],
+      });
+      const run = await rig.create('mixed', null);
+      await expect.poll(async () => (await rig.view(run)).control.openWaits, PATIENT).toBe(1);
+      await waiting(run, 'mixed');
+      await rig.provide(run, 'mixed:seats', 3);
+      await reached(run, 'completed');
+      expect((await rig.view(run)).control.output).toEqual({
+        first: 1,
+        seats: 3,
+        grown: { doubled: 42 },
+        failed: ['child_failed', 'failed', 'no water'],
+        last: 'last',
+      });
+      const ran = (await rig.events(run)).flatMap((event) => (event.type === 'step.completed' ? [event.step] : []));
+      expect(ran.sort()).toEqual(['first', 'last']);
+    });
+
+    test('[WRK-53] an input that nobody gives in time is its default, else input_timed_out', async () => {
+      const ask = task('ask', async (ctx) => [
+        await ctx.input('a', { prompt: 'A?', timeout: 10, default: 'none' }),
+        await ctx.input('b', { prompt: 'B?', timeout: 10 }),
+      ]);
+      await begin({ workflows: [workflow('ask', { task: ask })] });
+      const run = await rig.create('ask', null);
+      await reached(run, 'failed');
+      const { error, waits } = (await rig.view(run)).control;
+      expect(error).toMatchObject({ code: 'input_timed_out' });
+      expect(waits['ask:a']?.input).toMatchObject({ value: 'none' });
+    });
+
+    test('[WRK-58] a rejection that fails the node ends its run', async () => {
+      const ask = task('ask', (ctx) => ctx.approval('go', { title: 'Go?', onReject: 'fail' }).catch(() => 'caught'));
+      await begin({ workflows: [workflow('ask', { task: ask })] });
+      const run = await rig.create('ask', null);
+      await waiting(run, 'ask');
+      await rig.answer(run, 'ask:go', 'rejected');
+      await reached(run, 'failed');
+      expect((await rig.view(run)).control.error).toMatchObject({ code: 'approval_rejected' });
+    });
+
+    test('[WRK-64] a paused run finishes its running step, takes answers, and goes on from both when it is resumed', async () => {
+      const busy = Promise.withResolvers<string>();
+      let stepped = 0;
+      const both = task('both', (ctx) =>
+        Promise.all([
+          ctx.step('build', () => {
+            stepped += 1;
+            return busy.promise;
+          }),
+          ctx.input('name', { prompt: 'Name?' }),
+        ]),
+      );
+      await begin({ workflows: [workflow('both', { task: both })] });
+      const run = await rig.create('both', null);
+      await expect.poll(async () => Object.keys((await rig.view(run)).control.waits), PATIENT).toEqual(['both:name']);
+      await rig.command(run, 'pause');
+      busy.resolve('built');
+      await waiting(run, 'both');
+      await rig.provide(run, 'both:name', 'Ada');
+      await rig.command(run, 'resume');
+      await reached(run, 'completed');
+      expect((await rig.view(run)).control.output).toEqual(['built', 'Ada']);
+      expect(stepped).toBe(1);
+    });
+
+    test('[WRK-62] a cancelled run ends while its task is busy and while it waits', async () => {
+      const kinds: string[] = [];
+      const busy = task('busy', (ctx) =>
+        Promise.all([
+          ctx.sleep('long', 60_000),
+          ctx.step('s', ({ signal }) => {
+            const stopped = new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+            return stopped.finally(() => kinds.push(signal.reason.kind));
+          }),
+        ]),
+      );
+      const idle = task('idle', (ctx) => ctx.sleep('long', 60_000));
+      await begin({ workflows: [workflow('busy', { task: busy }), workflow('idle', { task: idle })] });
+      const [one, two] = [await rig.create('busy', null), await rig.create('idle', null)];
+      await expect.poll(async () => (await rig.view(one)).control.nodes.busy?.steps.s?.status, PATIENT).toBe('running');
+      await waiting(two, 'idle');
+      await rig.command(one, 'cancel');
+      await rig.command(two, 'cancel');
+      await reached(one, 'cancelled');
+      await reached(two, 'cancelled');
+      expect(kinds).toEqual(['cancel']);
+      expect((await rig.view(one)).control.waits['busy:long']?.status).toBe('cancelled');
     });
 
     test('[WRK-9] a failed task fails its run with its message and its code', async () => {

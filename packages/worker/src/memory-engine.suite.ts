@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import {
-  type AppendAnswer,
   type Assignment,
+  type AttemptAnswer,
   type BlobRef,
   type Clock,
   type ControlView,
@@ -14,6 +14,7 @@ import {
   type LeaseState,
   MillraceError,
   type NewEvent,
+  type NewEventOf,
   type NodeView,
   type RunEvent,
   type RunView,
@@ -24,18 +25,19 @@ import {
 } from '@millrace/protocol';
 import { leaseKey } from './lease-book.ts';
 import type { LinkRig } from './link.suite.ts';
+import { childEnd, type WaitHost, watchWait } from './memory-waits.suite.ts';
 
 interface MemoryRun {
   events: RunEvent[];
   view: RunView;
-  leases: Map<string, { lease: LeaseRef; sequence: number; answer?: AppendAnswer }>;
+  leases: Map<string, { lease: LeaseRef; sequence: number; answer?: AttemptAnswer }>;
 }
 
-/** What may befall an append on its way: the request gets lost, or the reply does. */
-export type Fate = 'arrives' | 'request lost' | 'reply lost';
+/** What may befall an append on its way: the request gets lost, the reply does, or its worker dies before or after it is written. */
+export type Fate = 'arrives' | 'request lost' | 'reply lost' | 'dies before' | 'dies after';
 
 /** The smallest engine that a worker can tell from none: it hands out nodes, keeps logs, refuses what is stale. */
-export class MemoryEngine implements LinkRig {
+export class MemoryEngine implements LinkRig, WaitHost {
   readonly clock: Clock;
   readonly runs = new Map<string, MemoryRun>();
   readonly blobs = new Map<string, Uint8Array>();
@@ -43,6 +45,8 @@ export class MemoryEngine implements LinkRig {
   readonly appends: { lease: LeaseRef; sequence: number; events: NewEvent[] }[] = [];
   readonly link: WorkerLink;
   fate: (events: NewEvent[]) => Fate = () => 'arrives';
+  /** busy attempts are told at once of waits that end; else with the answer to their next append */
+  nudges = true;
   /** throws to refuse an append */
   check: (events: NewEvent[], lease: LeaseRef) => void = () => {};
   renewals: LeaseRef[][] = [];
@@ -57,16 +61,24 @@ export class MemoryEngine implements LinkRig {
   }
 
   async create(workflow: string, input: Json): Promise<string> {
+    return this.#create(`run-${this.runs.size + 1}`, workflow, { input, tags: ['test'], owner: 'ada' });
+  }
+
+  #create(run: string, workflow: string, data: Partial<NewEventOf<'run.created'>['data']>): string {
     const definition = this.#workflows.get(workflow);
     if (!definition) throw new MillraceError('workflow_not_found');
-    const run = `run-${this.runs.size + 1}`;
     this.runs.set(run, { events: [], view: emptyView(run), leases: new Map() });
-    this.#write(run, {
-      type: 'run.created',
-      data: { workflow, nodes: definition.nodes, input, tags: ['test'], owner: 'ada' },
-    });
+    this.#write(run, { type: 'run.created', data: { input: null, ...data, workflow, nodes: definition.nodes } });
     this.#rouse();
     return run;
+  }
+
+  spawn(parent: string, { node = '', data }: NewEventOf<'child.started'>): void {
+    const step = data.childId.slice(node.length + 1);
+    this.#create(data.run, data.workflow, {
+      ...(data.input === undefined ? {} : { input: data.input }),
+      lineage: { parent: { run: parent, node, step } },
+    });
   }
 
   async view(run: string): Promise<RunView> {
@@ -80,14 +92,52 @@ export class MemoryEngine implements LinkRig {
   async answer(run: string, approvalId: string, decision: string, comment?: string): Promise<void> {
     const node = approvalId.slice(0, approvalId.indexOf(':'));
     const data = { approvalId, decision, ...(comment === undefined ? {} : { comment }) };
-    this.#write(run, { type: 'approval.resolved', node, by: 'user:ada', data });
+    const { onReject } = this.#run(run).view.control.waits[approvalId]?.approval ?? {};
+    this.end(run, approvalId, { type: 'approval.resolved', node, by: 'user:ada', data });
+    if (decision !== 'rejected' || onReject !== 'fail') return;
+    const attempt = this.#run(run).view.control.nodes[node]?.attempt ?? 0;
+    const error = { code: 'approval_rejected', message: 'It was rejected.', node, retryable: false };
+    this.#write(run, { type: 'node.failed', node, attempt, data: { error } });
+    this.#advance({ run, node, attempt });
+    this.#signal({ run, node, attempt, state: 'lost' });
+  }
+
+  async provide(run: string, inputId: string, value: Json): Promise<void> {
+    const node = inputId.slice(0, inputId.indexOf(':'));
+    this.end(run, inputId, { type: 'input.provided', node, by: 'user:ada', data: { inputId, value } });
+  }
+
+  async command(run: string, type: 'pause' | 'resume' | 'cancel'): Promise<void> {
+    const { control } = this.#run(run).view;
+    const live = Object.values(control.nodes).filter(({ status }) => status === 'running');
+    if (type === 'pause') this.#write(run, { type: 'run.paused', data: {} });
+    if (type === 'resume') this.#write(run, { type: 'run.resumed', data: {} });
+    if (type === 'cancel' && live.length === 0) this.#write(run, { type: 'run.cancelled', data: { duration: 0 } });
+    if (type === 'cancel' && live.length > 0)
+      this.#write(run, { type: 'run.stopping', data: { outcome: 'cancelled', graceUntil: this.clock.now() + 10_000 } });
+    if (type === 'resume') return this.#rouse();
+    for (const { id, attempt } of live) this.#signal({ run, node: id, attempt, state: type });
+  }
+
+  end(run: string, id: string, event: NewEvent): void {
+    const log = this.#run(run);
+    if (log.view.control.waits[id]?.status !== 'open') return;
+    this.#write(run, event);
+    const { waits, nodes } = log.view.control;
+    const { node: place = '' } = event;
+    const node = nodes[place];
+    const ended = waits[id];
+    if (this.nudges && node?.status === 'running' && ended)
+      this.#signal({ run, node: place, attempt: node.attempt, state: 'held', ended: [structuredClone(ended)] });
     this.#rouse();
   }
 
   async close(): Promise<void> {}
 
-  /** The lease is fenced and its node is queued again. */
+  /** The lease is fenced and its node, if it still runs under it, is queued again. */
   lose({ run, node, attempt }: LeaseRef): void {
+    const held = this.#run(run).view.control.nodes[node];
+    if (held?.status !== 'running' || held.attempt !== attempt) return;
     this.#run(run).leases.delete(leaseKey({ run, node, attempt }));
     this.#write(run, { type: 'attempt.lost', node, attempt, data: { reason: 'lease_expired' } });
     this.#rouse();
@@ -129,6 +179,7 @@ export class MemoryEngine implements LinkRig {
     for (;;) {
       const taken: Assignment[] = [];
       for (const [run, { view }] of this.runs) {
+        if (!['created', 'running'].includes(view.control.status)) continue;
         const queued = Object.values(view.control.nodes).filter(({ status }) => status === 'queued');
         for (const node of queued.slice(0, limit - taken.length))
           taken.push(this.#assign(run, view.control, node, worker));
@@ -144,7 +195,7 @@ export class MemoryEngine implements LinkRig {
     const { task = '', needs = [] } = control.graph.find(({ id }) => id === definitionId(node.id)) ?? {};
     const outputs = Object.fromEntries(needs.map((id) => [id, this.#whole(control.nodes[id]?.output ?? null)]));
     const { steps, checkpoints = {} } = node;
-    const states = Object.entries(checkpoints).map(([key, { state }]) => [key, state]);
+    const states = Object.entries(checkpoints).map(([key, { seq, state }]) => [key, { seq, state }]);
     const waits = Object.entries(control.waits).filter(([, wait]) => wait.node === node.id);
     this.#run(run).leases.set(leaseKey(lease), { lease, sequence: 0 });
     const assignment: Assignment = {
@@ -170,9 +221,10 @@ export class MemoryEngine implements LinkRig {
     return JSON.parse(new TextDecoder().decode(this.blobs.get(value.$blob))) as Json;
   }
 
-  #append(lease: LeaseRef, sequence: number, events: NewEvent[]): AppendAnswer {
+  #append(lease: LeaseRef, sequence: number, events: NewEvent[]): AttemptAnswer {
     const fate = this.fate(events);
     if (fate === 'request lost') throw new TypeError('fetch failed');
+    if (fate === 'dies before') this.lose(lease);
     this.appends.push({ lease, sequence, events });
     const held = this.#run(lease.run).leases.get(leaseKey(lease));
     if (!held) throw new MillraceError('stale_attempt');
@@ -190,10 +242,22 @@ export class MemoryEngine implements LinkRig {
     }
     for (const event of events) this.#write(lease.run, event);
     held.sequence = sequence;
-    held.answer = { seq: this.#run(lease.run).events.length };
+    held.answer = this.#answer(lease);
     this.#advance(lease);
+    if (fate === 'dies after') this.lose(lease);
+    if (!this.#run(lease.run).leases.has(leaseKey(lease))) throw new MillraceError('stale_attempt');
     if (fate === 'reply lost') throw new TypeError('fetch failed');
     return held.answer;
+  }
+
+  #answer({ run, node }: LeaseRef): AttemptAnswer {
+    const { events, view } = this.#run(run);
+    const seq = events.length;
+    const began = view.control.nodes[node]?.startedSeq ?? 0;
+    const ended = Object.values(view.control.waits).filter(
+      (wait) => wait.node === node && (wait.endedSeq ?? 0) > began,
+    );
+    return ended.length > 0 ? { seq, ended: structuredClone(ended) } : { seq };
   }
 
   #advance({ run, node }: LeaseRef): void {
@@ -201,6 +265,8 @@ export class MemoryEngine implements LinkRig {
     const { status, error, output } = control.nodes[node] as NodeView;
     if (status === 'failed' && error) {
       this.#write(run, { type: 'run.failed', data: { error, duration: 0 } });
+    } else if (control.status === 'stopping' && control.counts.running === 0) {
+      this.#write(run, { type: 'run.cancelled', data: { duration: 0 } });
     } else if (Object.values(control.nodes).every((one) => one.status === 'completed')) {
       this.#write(run, { type: 'run.completed', data: { duration: 0, ...(output === undefined ? {} : { output }) } });
     }
@@ -223,10 +289,14 @@ export class MemoryEngine implements LinkRig {
       error && maxAttempts > 1 ? { ...event, type: 'node.retrying', data: { error, nextAt: 0 } } : event
     ) as NewEvent;
     const full = { seq: log.events.length + 1, at: this.clock.now(), ...written } as RunEvent;
+    if (full.type === 'child.started') full.data.run = `child-${this.runs.size}`;
     log.events.push(full);
     log.view = fold(log.view, full);
     if (written.type === 'node.retrying')
       this.#write(run, { type: 'node.queued', node: written.node as string, data: {} });
+    watchWait(this, run, full);
+    const told = full.type.startsWith('run.') ? childEnd(log.view.control) : undefined;
+    if (told) this.end(told.run, told.wait, told.event);
   }
 
   #run(run: string): MemoryRun {

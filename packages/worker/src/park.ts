@@ -19,6 +19,8 @@ const never = new Promise<never>(() => {});
 export class Parking {
   readonly #exits: Exits;
   readonly #waits = new Map<string, (answer: WaitView) => void>();
+  /** of waits that ended before their caller began to wait */
+  readonly #early = new Map<string, WaitView>();
   #running = 0;
   #begun = 0;
   #checking = false;
@@ -49,12 +51,27 @@ export class Parking {
     return this.#stand();
   }
 
-  /** Waits for something outside of the attempt. */
+  /** Waits for something outside of the attempt. With the answer the call is running again; `leave` ends it. */
   wait(id: string): Promise<WaitView> {
     return new Promise((resolve) => {
       this.#waits.set(id, resolve);
-      this.#consider();
+      const early = this.#early.get(id);
+      if (early) this.answer(early);
+      else this.#consider();
     });
+  }
+
+  /** A wait that was closed because its node or run ended has no answer. */
+  answer(ended: WaitView): void {
+    if (ended.status === 'cancelled') return;
+    const resolve = this.#waits.get(ended.id);
+    if (!resolve) {
+      this.#early.set(ended.id, ended);
+      return;
+    }
+    this.#waits.delete(ended.id);
+    this.#running += 1;
+    resolve(ended);
   }
 
   /** From now on no call begins; what runs may finish. */
@@ -85,10 +102,7 @@ export class Parking {
   #ask(): void {
     this.#asked = this.#exits.park([...this.#waits.keys()]).then((answers) => {
       this.#asked = undefined;
-      for (const answer of answers) {
-        this.#waits.get(answer.id)?.(answer);
-        this.#waits.delete(answer.id);
-      }
+      for (const ended of answers) this.answer(ended);
       this.#consider();
     });
   }

@@ -35,11 +35,32 @@ describe('a replay', () => {
     expect(await Promise.race([replay.answer(8, 'slow'), replay.answer(5, 'fast')])).toBe('fast');
   });
 
-  test('is over with the first call that the log does not hold', () => {
-    const replay = new Replay(journal({ a: done('a', 9) }));
-    expect(replay.silent).toBe(true);
-    replay.leave();
-    expect(replay.silent).toBe(false);
+  test('[WRK-50] is silent where the log holds a later result, also when something new has ended in between', async () => {
+    const replay = new Replay(journal({ a: done('a', 5), c: done('c', 9) }));
+    const silent: boolean[] = [replay.silent];
+    for (const seq of [5, 20, 9]) {
+      await replay.answer(seq, null);
+      silent.push(replay.silent);
+    }
+    expect(silent).toEqual([true, true, false, false]);
+  });
+
+  test('[WRK-51] a result that takes long to fetch holds up the later ones', async () => {
+    const replay = new Replay(journal({ large: done('large', 4), small: done('small', 5) }));
+    const large = Promise.withResolvers<string>();
+    const order: string[] = [];
+    const first = replay.answer(4, large.promise).then((name) => order.push(name));
+    const second = replay.answer(5, 'small').then((name) => order.push(name));
+    setImmediate(() => setImmediate(() => large.resolve('large')));
+    await Promise.all([first, second]);
+    expect(order).toEqual(['large', 'small']);
+  });
+
+  test('a checkpoint is a place on the way', async () => {
+    const replay = new Replay({ ...journal({}), checkpoints: { at: { seq: 4, state: 1 } } });
+    expect([replay.silent, replay.awaits(4), replay.awaits(3)]).toEqual([true, true, false]);
+    await replay.answer(4, undefined);
+    expect([replay.silent, replay.awaits(4)]).toEqual([false, false]);
   });
 
   test('refuses the same call twice', () => {

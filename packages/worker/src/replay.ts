@@ -1,28 +1,42 @@
 import { type Journal, MillraceError } from '@millrace/protocol';
 import { nextTurn } from './clock.ts';
-import { lastResult } from './journal.ts';
+import { resultsOf } from './journal.ts';
+
+interface Given {
+  seq: number;
+  ready: Promise<unknown>;
+  give: () => void;
+}
 
 /**
- * A handler's way through what earlier attempts have left in the log.
+ * A handler's way along the log, first through what earlier attempts have left in it, then where nobody was before.
  *
- * Answers are given in the order in which the log holds them, one a turn, so that races end as they did and what
- * the handler tells in between falls where it fell before. It is silent until the newest result has been given,
- * or until it calls something that the log does not hold: what earlier attempts told up to there still stands,
- * and what they told after it is retracted, so from there on it is told again.
+ * Every result of a durable call is given here: in the order of the log, one a turn, so that what follows a result falls
+ * where it fell before, and races end in a replay as they did when they were live. What the handler tells after a recorded
+ * result is silent as long as the log holds a later one that it has not reached: up to there it has been told
+ * and stands; what was told after it is retracted, and told again.
  */
 export class Replay {
-  readonly #last: number;
+  /** places of recorded results that the handler has not reached */
+  readonly #ahead: Set<number>;
   readonly #called = new Set<string>();
-  #queue: { seq: number; give: () => void }[] = [];
-  #over: boolean;
+  #queue: Given[] = [];
+  #newest: number;
+  /** the place of the result that was given last; a live one lies behind all that is recorded */
+  #at = 0;
 
   constructor(journal: Journal) {
-    this.#last = lastResult(journal);
-    this.#over = this.#last === 0;
+    this.#ahead = new Set(resultsOf(journal));
+    this.#newest = newest(this.#ahead);
   }
 
   get silent(): boolean {
-    return !this.#over || this.#queue.length > 0;
+    return this.#at < this.#newest;
+  }
+
+  /** Whether the log holds a result at this place which the handler has yet to reach. */
+  awaits(seq: number): boolean {
+    return seq > this.#at && this.#ahead.has(seq);
   }
 
   /** Errors: `step_name_reused`. */
@@ -36,23 +50,38 @@ export class Replay {
     this.#called.add(id);
   }
 
-  /** Something is called that the log does not hold. */
-  leave(): void {
-    this.#over = true;
-  }
-
-  answer<T>(seq: number, value: T): Promise<T> {
+  /** Gives a result that stands at `seq`. Later ones wait until it is ready, however long that takes. */
+  answer<T>(seq: number, value: T | Promise<T>): Promise<T> {
     return new Promise((resolve) => {
-      this.#queue.push({ seq, give: () => resolve(value) });
-      if (this.#queue.length === 1) nextTurn(() => this.#give());
+      const ready = Promise.resolve(value);
+      ready.catch(() => {});
+      this.#queue.push({ seq, ready, give: () => resolve(ready) });
+      if (this.#queue.length === 1) this.#next();
     });
   }
 
-  #give(): void {
-    const next = this.#queue.reduce((first, other) => (other.seq < first.seq ? other : first));
-    this.#queue = this.#queue.filter((other) => other !== next);
-    if (next.seq >= this.#last) this.#over = true;
-    next.give();
-    if (this.#queue.length > 0) nextTurn(() => this.#give());
+  #next(): void {
+    nextTurn(() => {
+      const next = this.#queue.reduce((first, other) => (other.seq < first.seq ? other : first));
+      const give = (): void => {
+        this.#queue.splice(this.#queue.indexOf(next), 1);
+        this.#reach(next.seq);
+        next.give();
+        if (this.#queue.length > 0) this.#next();
+      };
+      next.ready.then(give, give);
+    });
   }
+
+  #reach(seq: number): void {
+    const recorded = this.#ahead.delete(seq);
+    this.#at = recorded ? seq : Number.POSITIVE_INFINITY;
+    if (seq === this.#newest) this.#newest = newest(this.#ahead);
+  }
+}
+
+function newest(seqs: Iterable<number>): number {
+  let last = 0;
+  for (const seq of seqs) last = Math.max(last, seq);
+  return last;
 }

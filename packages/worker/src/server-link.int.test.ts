@@ -33,6 +33,12 @@ async function open(connect: (server: Server) => Promise<WorkerLink> | WorkerLin
       const command = { type: 'approve' as const, approvalId, decision, ...(comment === undefined ? {} : { comment }) };
       await server.engine.command(ada, run, command);
     },
+    async provide(run, inputId, value) {
+      await server.engine.command(ada, run, { type: 'provide', inputId, value });
+    },
+    async command(run, type) {
+      await server.engine.command(ada, run, { type });
+    },
     async close() {
       await link.close();
       await server.close();

@@ -1,19 +1,6 @@
 import type { RetryPolicy } from '@millrace/protocol';
 import type { TaskContext } from './context.ts';
-
-/** The part of the Standard Schema interface that we use; zod, valibot and arktype schemas all have it. */
-export interface Schema<T = unknown> {
-  readonly '~standard': {
-    readonly version: 1;
-    readonly vendor: string;
-    readonly validate: (value: unknown) => SchemaAnswer<T> | Promise<SchemaAnswer<T>>;
-    readonly types?: { readonly input: unknown; readonly output: T } | undefined;
-  };
-}
-
-type SchemaAnswer<T> =
-  | { readonly value: T; readonly issues?: undefined }
-  | { readonly issues: readonly { message: string; path?: readonly unknown[] | undefined }[] };
+import type { Schema } from './schema.ts';
 
 export type Handler<I, O> = (ctx: TaskContext, input: I) => Promise<O> | O;
 

@@ -33,8 +33,8 @@ export class Teller {
     return this.#step.run(step, fn);
   }
 
-  /** Writes what decides: resolves once it is in the log. */
-  write(told: Told, options?: { ends?: boolean }): Promise<void> {
+  /** Writes what decides: resolves once it is in the log, with its place. */
+  write(told: Told, options?: { ends?: boolean }): Promise<number> {
     return this.#appender.push([this.#place(told)], options);
   }
 

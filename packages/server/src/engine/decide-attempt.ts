@@ -159,12 +159,7 @@ function state(status: 'running' | 'completed' | 'failed'): string {
 }
 
 function openWait(node: NodeView, control: ControlView, id: string, opened: Set<string>): Outcome | undefined {
-  if (!id.startsWith(`${node.id}:`)) {
-    return refuse('event_invalid', `The wait "${id}" of the node "${node.id}" must begin with "${node.id}:".`, {
-      wait: id,
-    });
-  }
-  if (node.steps[id.slice(node.id.length + 1)]) {
+  if (id.startsWith(`${node.id}:`) && node.steps[id.slice(node.id.length + 1)]) {
     return refuse('journal_mismatch', `"${id}" is a step in this run's log, and now a wait.`, { wait: id });
   }
   if (control.waits[id] || opened.has(id)) {

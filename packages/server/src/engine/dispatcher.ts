@@ -154,7 +154,7 @@ export class Dispatcher {
     const steps = Object.fromEntries(Object.entries(node.steps).filter(([, step]) => step.status === 'completed'));
     const waits = Object.fromEntries(Object.entries(control.waits).filter(([, wait]) => wait.node === row.node));
     const checkpoints = Object.fromEntries(
-      Object.entries(node.checkpoints ?? {}).map(([key, saved]) => [key, saved.state]),
+      Object.entries(node.checkpoints ?? {}).map(([key, saved]) => [key, { seq: saved.seq, state: saved.state }]),
     );
     const base = {
       run: row.run,

@@ -6,12 +6,14 @@ import {
   type Clock,
   type ControlView,
   type CreateRun,
+  type ForkRun,
   isTerminal,
   type Json,
   type LeaseRef,
   type LeaseState,
   MillraceError,
   type NewEvent,
+  type RetryRun,
   type RunCommand,
   type WorkerRegistration,
   type WorkflowDefinition,
@@ -28,8 +30,9 @@ import { Dispatcher } from './dispatcher.ts';
 import { Evaluator } from './evaluator.ts';
 import { Expressions } from './expressions.ts';
 import type { Caller, CommandOptions, Engine, WorkerInfo } from './face.ts';
+import { forkOf, retryOf } from './lineage.ts';
 import { prepare } from './prepare.ts';
-import { Residents } from './resident.ts';
+import { type Resident, Residents } from './resident.ts';
 import { defaultTimings, type Timings } from './timings.ts';
 import { Workers } from './workers.ts';
 import { Workflows } from './workflows.ts';
@@ -108,6 +111,16 @@ class RunEngine implements Engine {
 
   create(caller: Caller, request: CreateRun, idempotencyKey?: string): Promise<Created> {
     return this.#creation.create(caller, request, idempotencyKey);
+  }
+
+  async retry(caller: Caller, run: string, request: RetryRun, key?: string): Promise<Created> {
+    const { control } = await this.#resident({ tenant: caller.tenant, run });
+    return this.#creation.copy(caller, { retry: run, request }, key, async () => retryOf(control, request));
+  }
+
+  async fork(caller: Caller, run: string, request: ForkRun, key?: string): Promise<Created> {
+    const control = await this.#residents.at({ tenant: caller.tenant, run }, request.seq);
+    return this.#creation.copy(caller, { fork: run, request }, key, async () => forkOf(control, request));
   }
 
   async append(caller: Caller, run: string, append: Append): Promise<AppendAnswer> {
@@ -207,15 +220,21 @@ class RunEngine implements Engine {
 
   async control(key: RunKey): Promise<{ control: ControlView; head: number } | undefined> {
     try {
-      await this.#loop.settled();
-      const run = await this.#residents.load(key);
-      await this.#loop.settled();
-      this.#residents.settle(run);
-      return { control: run.control, head: run.head };
+      const { control, head } = await this.#resident(key);
+      return { control, head };
     } catch (error) {
       if (error instanceof MillraceError && error.code === 'run_not_found') return undefined;
       throw error;
     }
+  }
+
+  /** A resident that holds nothing but what is committed, until the end of this turn. */
+  async #resident(key: RunKey): Promise<Resident> {
+    await this.#loop.settled();
+    const run = await this.#residents.load(key);
+    await this.#loop.settled();
+    this.#residents.settle(run);
+    return run;
   }
 
   /** The scheduler asks to be told when something becomes due earlier than it knows. */

@@ -92,6 +92,27 @@ export class Residents {
     }
   }
 
+  /** The control view as it was at `seq`, folded anew. Errors: run_not_found, invalid_request. */
+  async at(key: RunKey, seq: number): Promise<ControlView> {
+    let control = emptyControl(key.run);
+    for (let after = 0; ; ) {
+      const page = await this.#store.readControl(key, after, PAGE);
+      if (!page) throw new MillraceError('run_not_found', { detail: `There is no run "${key.run}" that you may see.` });
+      if (seq < 1 || seq > page.head) {
+        throw new MillraceError('invalid_request', {
+          detail: `The run's log goes from 1 to ${page.head}; ${seq} is not in it.`,
+          facts: { head: page.head },
+        });
+      }
+      for (const event of JSON.parse(`[${page.text}]`) as RunEvent[]) {
+        if (event.seq > seq) return control;
+        control = foldControl(control, event);
+      }
+      after = page.through;
+      if (after >= page.head) return control;
+    }
+  }
+
   async #read(key: RunKey): Promise<Resident> {
     const snapshot = await this.#store.readSnapshot(key, 'control', FOLD);
     let control = snapshot ? (JSON.parse(snapshot.text) as ControlView) : emptyControl(key.run);

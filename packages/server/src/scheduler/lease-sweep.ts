@@ -1,6 +1,6 @@
-import type { Clock } from '@millrace/protocol';
 import type { Engine } from '../engine/face.ts';
-import type { Store } from '../store/store.ts';
+import type { LeaseRow, Store } from '../store/store.ts';
+import type { Sweep, SweepParts } from './periodic.ts';
 
 const BATCH = 500;
 
@@ -10,39 +10,42 @@ const BATCH = 500;
  * workers that live must have had the chance to renew. Leases of a dead process's own workers need no grace where
  * the store is ours alone: nobody can be left who holds them.
  */
-export class LeaseSweep {
+export class LeaseSweep implements Sweep {
+  readonly name = 'lease';
+  readonly interval: number;
   readonly #store: Store;
   readonly #engine: Engine;
-  readonly #clock: Clock;
+  readonly #now: () => number;
+  readonly #failed: () => void;
   readonly #boot: string;
   readonly #lease: number;
   #last: number | undefined;
   #graceUntil = 0;
 
-  constructor(options: { store: Store; engine: Engine; clock: Clock; boot: string; lease: number }) {
-    this.#store = options.store;
-    this.#engine = options.engine;
-    this.#clock = options.clock;
+  constructor({ store, engine, now, failed }: SweepParts, options: { boot: string; lease: number }) {
+    this.#store = store;
+    this.#engine = engine;
+    this.#now = now;
+    this.#failed = () => failed(this.name);
     this.#boot = options.boot;
     this.#lease = options.lease;
+    this.interval = Math.max(100, Math.floor(options.lease / 6));
   }
 
-  /** ms between two sweeps */
-  get interval(): number {
-    return Math.max(100, Math.floor(this.#lease / 6));
-  }
-
-  async run(): Promise<void> {
-    const now = this.#clock.now();
+  async run(): Promise<boolean> {
+    const now = this.#now();
     const first = this.#last === undefined;
     if (first || now - (this.#last as number) > this.interval + this.#lease / 3) this.#graceUntil = now + this.#lease;
     this.#last = now;
     await this.#keepOwn(now);
     if (first && !this.#store.capabilities.shared) await this.#expireDead();
-    if (now < this.#graceUntil) return;
-    for (const lease of await this.#store.leases({ expiredAt: now, limit: BATCH })) {
-      if (lease.boot !== this.#boot) await this.#engine.expire(lease, now);
-    }
+    if (now < this.#graceUntil) return false;
+    const expired = await this.#store.leases({ expiredAt: now, limit: BATCH });
+    await this.#expire(
+      expired.filter((lease) => lease.boot !== this.#boot),
+      now,
+    );
+    return false;
   }
 
   async #keepOwn(now: number): Promise<void> {
@@ -56,8 +59,13 @@ export class LeaseSweep {
 
   async #expireDead(): Promise<void> {
     const all = await this.#store.leases({ limit: 100_000 });
-    for (const lease of all) {
-      if (lease.boot !== '' && lease.boot !== this.#boot) await this.#engine.expire(lease, Number.MAX_SAFE_INTEGER);
-    }
+    const dead = all.filter((lease) => lease.boot !== '' && lease.boot !== this.#boot);
+    await this.#expire(dead, Number.MAX_SAFE_INTEGER);
+  }
+
+  /** All at once, so that they share transactions; one that cannot be ended keeps nobody else's lease alive. */
+  async #expire(leases: readonly LeaseRow[], at: number): Promise<void> {
+    const ended = await Promise.allSettled(leases.map((lease) => this.#engine.expire(lease, at)));
+    for (const one of ended) if (one.status === 'rejected') this.#failed();
   }
 }

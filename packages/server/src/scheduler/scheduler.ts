@@ -2,88 +2,70 @@ import type { Clock } from '@millrace/protocol';
 import type { Engine } from '../engine/face.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Store } from '../store/store.ts';
+import { Delivery } from './delivery.ts';
+import type { Schedules } from './face.ts';
+import { HungSweep } from './hung-sweep.ts';
 import { LeaseSweep } from './lease-sweep.ts';
+import { Periodic, type SweepParts } from './periodic.ts';
+import { Retention } from './retention.ts';
+import { StaleSweep } from './stale-sweep.ts';
+import { StoredSchedules } from './stored-schedules.ts';
+import { defaultSweeps, type SweepOptions } from './sweep-options.ts';
 
-const BATCH = 200;
-/** ms; other servers may have written due rows that nobody told us of, and a failed delivery is tried again */
-const LOOK_AGAIN = 1_000;
+export interface SchedulerOptions {
+  store: Store;
+  engine: Engine;
+  clock: Clock;
+  metrics: Metrics;
+  /** this server's boot */
+  boot: string;
+  /** ms */
+  lease: number;
+  sweeps?: Partial<SweepOptions>;
+}
 
 /**
- * Delivers what is due and sweeps leases. It decides nothing: what it delivers are commands, idempotent by key, so
- * several schedulers may run and a delivery may happen twice.
+ * Delivers what is due, fires schedules, and sweeps. Everything it does is idempotent or fenced by the run's row, so
+ * any number of schedulers may work on one store.
  */
 export class Scheduler {
-  readonly #store: Store;
+  readonly schedules: Schedules;
   readonly #engine: Engine;
   readonly #clock: Clock;
-  readonly #metrics: Metrics;
-  readonly #leases: LeaseSweep;
-  #stopped = false;
-  #wakeAt = Number.POSITIVE_INFINITY;
-  #cancelDue: () => void = () => undefined;
-  #cancelSweep: () => void = () => undefined;
-  #delivering: Promise<void> = Promise.resolve();
-  #sweeping: Promise<void> = Promise.resolve();
+  readonly #delivery: Delivery;
+  readonly #leases: Periodic;
+  readonly #sweeps: Periodic[];
 
-  constructor(options: { store: Store; engine: Engine; clock: Clock; metrics: Metrics; boot: string; lease: number }) {
-    this.#store = options.store;
-    this.#engine = options.engine;
-    this.#clock = options.clock;
-    this.#metrics = options.metrics;
-    this.#leases = new LeaseSweep(options);
+  constructor({ store, engine, clock, metrics, boot, lease, sweeps }: SchedulerOptions) {
+    this.#engine = engine;
+    this.#clock = clock;
+    const now = () => clock.now();
+    const schedules = new StoredSchedules({ store, engine, now, onDue: (at) => this.#delivery.wake(at) });
+    this.schedules = schedules;
+    this.#delivery = new Delivery({
+      ...{ store, clock, metrics },
+      deliver: (row) => (schedules.owns(row) ? schedules.fire(row) : engine.deliver(row)),
+      looked: () => engine.wakeAll(),
+    });
+    const failed = (sweep: string) => metrics.count('sweep_failures_total', 1, { sweep });
+    const parts: SweepParts = { store, engine, now, failed };
+    const options = { ...defaultSweeps, ...sweeps };
+    this.#leases = new Periodic(new LeaseSweep(parts, { boot, lease }), clock, metrics);
+    this.#sweeps = [
+      ...(options.enableAutoRecovery ? [new HungSweep(parts, options)] : []),
+      ...(options.enableAutoCleanup ? [new StaleSweep(parts, options), new Retention(parts, options)] : []),
+    ].map((sweep) => new Periodic(sweep, clock, metrics));
   }
 
+  /** The other sweeps wait for their first interval, so that whoever was cut off from us can be heard again. */
   start(): void {
-    this.#engine.onDue((at) => this.#wake(at));
-    this.#wake(this.#clock.now());
-    this.#sweep();
+    this.#engine.onDue((at) => this.#delivery.wake(at));
+    this.#delivery.wake(this.#clock.now());
+    this.#leases.start(0);
+    for (const sweep of this.#sweeps) sweep.start();
   }
 
   async stop(): Promise<void> {
-    this.#stopped = true;
-    this.#cancelDue();
-    this.#cancelSweep();
-    await Promise.all([this.#delivering, this.#sweeping]);
-  }
-
-  #wake(at: number): void {
-    if (this.#stopped || at >= this.#wakeAt) return;
-    this.#cancelDue();
-    this.#wakeAt = at;
-    this.#cancelDue = this.#clock.after(at - this.#clock.now(), () => {
-      this.#wakeAt = Number.POSITIVE_INFINITY;
-      this.#delivering = this.#delivering.then(() => this.#deliver());
-    });
-  }
-
-  async #deliver(): Promise<void> {
-    if (this.#stopped) return;
-    let next = this.#clock.now() + LOOK_AGAIN;
-    try {
-      const rows = await this.#store.due(this.#clock.now(), BATCH);
-      const results = await Promise.allSettled(rows.map((row) => this.#engine.deliver(row)));
-      const failed = results.filter((result) => result.status === 'rejected').length;
-      if (failed > 0) this.#metrics.count('due_failures_total', failed);
-      this.#engine.wakeAll();
-      const upcoming = failed > 0 ? undefined : await this.#store.nextDue();
-      next = Math.min(
-        next,
-        upcoming ?? Number.POSITIVE_INFINITY,
-        (await this.#store.nextClaimable(this.#clock.now())) ?? Number.POSITIVE_INFINITY,
-      );
-    } catch {
-      this.#metrics.count('due_failures_total');
-    }
-    this.#wake(Math.max(next, this.#clock.now()));
-  }
-
-  #sweep(): void {
-    this.#sweeping = this.#leases
-      .run()
-      .catch(() => this.#metrics.count('sweep_failures_total'))
-      .then(() => {
-        if (this.#stopped) return;
-        this.#cancelSweep = this.#clock.after(this.#leases.interval, () => this.#sweep());
-      });
+    await Promise.all([this.#delivery, this.#leases, ...this.#sweeps].map((part) => part.stop()));
   }
 }

@@ -1,5 +1,16 @@
 import type { RunSummary } from '@millrace/protocol/view';
-import type { Batch, CommitResult, DueRow, LeaseRow, Part, PartEvent, QueueRow, RunRowChange, Store } from './store.ts';
+import type {
+  Batch,
+  CommitResult,
+  DueRow,
+  LeaseRow,
+  Part,
+  PartEvent,
+  QueueRow,
+  RunRowChange,
+  Store,
+  WaitRow,
+} from './store.ts';
 
 export const T0 = 1_800_000_000_000;
 export const everything = { events: 1_000_000, bytes: 1_000_000_000 };
@@ -81,6 +92,18 @@ export const due = (run: string, key: string, about: Partial<DueRow> = {}): DueR
   key,
   at: T0,
   command: '{}',
+  ...about,
+});
+
+export const wait = (run: string, id: string, about: Partial<WaitRow> = {}): WaitRow => ({
+  tenant: 't',
+  run,
+  id,
+  kind: 'approval',
+  node: 'n',
+  workflow: 'w',
+  title: 'Go on?',
+  requestedAt: T0,
   ...about,
 });
 

@@ -28,8 +28,11 @@ export function sqliteDeleted(db: Database) {
   const progress = db.prepare('UPDATE deleted SET remaining = ? WHERE id = ?');
   const free = db.prepare<[], number>('PRAGMA freelist_count').pluck();
 
+  // One process owns the folder: where nothing was deleted, creating a run need not ask.
+  let some = db.prepare('SELECT 1 FROM deleted LIMIT 1').get() !== undefined;
+
   return {
-    has: ({ tenant, run }: RunKey): boolean => has.get(tenant, run) !== undefined,
+    has: ({ tenant, run }: RunKey): boolean => some && has.get(tenant, run) !== undefined,
 
     hold: ({ tenant, run }: RunKey, on: boolean): boolean => hold.run(on ? 1 : 0, tenant, run).changes > 0,
 
@@ -44,6 +47,7 @@ export function sqliteDeleted(db: Database) {
       for (const drop of numbered) drop.run(id);
       for (const drop of named) drop.run(tenant, run);
       put.run(id, tenant, run, head);
+      some = true;
       return true;
     },
 

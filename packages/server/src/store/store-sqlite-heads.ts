@@ -1,3 +1,4 @@
+import type { RunState } from '@millrace/protocol';
 import type { RunKey } from './store.ts';
 
 /** A run's place in its log, and the number that stands for the run inside the database. */
@@ -8,6 +9,9 @@ export interface Head {
   at: number;
   /** 1 = yes */
   ended: number;
+  status: RunState;
+  /** the public status */
+  shown: string;
 }
 
 /** How many runs one generation holds; each takes some 200 bytes. */

@@ -5,7 +5,8 @@ import type { sqliteGates } from './store-sqlite-gates.ts';
 interface StoredRow extends Omit<QueueRow, 'version' | 'slots' | 'rate'> {
   place: number;
   version: string | null;
-  gate: string | null;
+  /** of rows that have one */
+  gate?: string;
 }
 
 /** Of one task; everything else that a claim asks for. */
@@ -22,8 +23,8 @@ interface Claim {
 /** What rows with slots or a rate wait for; equal ones are all open or all closed. */
 type Gate = [queue: string, slots: QueueRow['slots'] | null, rate: QueueRow['rate'] | null];
 
-const CLAIMABLE = (index: string, which: string) => `
-  SELECT q.place, q.tenant, r.run, q.node, q.task, q.version, q.queue, q.priority, q.at, q.gate
+const CLAIMABLE = (index: string, which: string, more = '') => `
+  SELECT q.place, q.tenant, r.run, q.node, q.task, q.version, q.queue, q.priority, q.at${more}
   FROM queue q INDEXED BY ${index} JOIN runs r ON r.id = q.run
   WHERE ${which} AND q.tenant = @tenant AND q.task = @task AND q.at <= @now
     AND (q.version IS NULL OR q.version = @version)
@@ -41,7 +42,17 @@ export function sqliteQueue(db: Database, gates: ReturnType<typeof sqliteGates>)
   // Walks of their own, so that a claim steps over none of the rows that are delayed or wait behind a closed gate.
   const ready = db.prepare<[Claim], StoredRow>(CLAIMABLE('queue_ready', 'q.delayed = 0 AND q.gate IS NULL'));
   const delayed = db.prepare<[Claim], StoredRow>(CLAIMABLE('queue_delayed', 'q.delayed = 1 AND q.gate IS NULL'));
-  const gated = db.prepare<[Claim & { gate: string }], StoredRow>(CLAIMABLE('queue_gated', 'q.gate = @gate'));
+  const gated = db.prepare<[Claim & { gate: string }], StoredRow>(
+    CLAIMABLE('queue_gated', 'q.gate = @gate', ', q.gate'),
+  );
+  // Most tasks have neither kind of row, and to learn that costs a thirtieth of a walk.
+  const anyDelayed = db.prepare<[string, string, number], unknown>(
+    `SELECT 1 FROM queue INDEXED BY queue_delayed
+     WHERE tenant = ? AND task = ? AND at <= ? AND delayed = 1 AND gate IS NULL LIMIT 1`,
+  );
+  const anyGated = db.prepare<[string, string], unknown>(
+    'SELECT 1 FROM queue INDEXED BY queue_gated WHERE tenant = ? AND task = ? AND gate IS NOT NULL LIMIT 1',
+  );
   const nextGate = db
     .prepare<[string, string, string], string>(
       `SELECT gate FROM queue INDEXED BY queue_gated
@@ -51,12 +62,15 @@ export function sqliteQueue(db: Database, gates: ReturnType<typeof sqliteGates>)
   const next = db.prepare<[number], number | null>('SELECT min(at) FROM queue WHERE delayed = 1 AND at > ?').pluck();
 
   /** Rows of every open gate, as many as may be given of each. */
-  function* behindGates(claim: Claim, queues: readonly string[] | undefined, room: Room): Generator<StoredRow> {
-    const { tenant, task } = claim;
+  function behindGates(claim: Claim, queues: readonly string[] | undefined): StoredRow[] {
+    const { tenant, task, now } = claim;
+    const found: StoredRow[] = [];
     for (let gate = nextGate.get(tenant, task, ''); gate !== undefined; gate = nextGate.get(tenant, task, gate)) {
-      const asked = !queues || queues.includes((JSON.parse(gate) as Gate)[0]);
-      if (asked && room.has({ tenant, ...gateOf(gate) })) yield* gated.all({ ...claim, gate });
+      const about = gateOf(gate);
+      const asked = !queues || queues.includes(about.queue);
+      if (asked && gates.room(now).has({ tenant, ...about })) found.push(...gated.all({ ...claim, gate }));
     }
+    return found;
   }
 
   return {
@@ -76,18 +90,19 @@ export function sqliteQueue(db: Database, gates: ReturnType<typeof sqliteGates>)
 
     claimable({ tenant, tasks, queues, now, limit }: ClaimRequest): QueueRow[] {
       const found = new Map<number, StoredRow>();
-      const room = gates.room(now);
       for (const { name, version = null } of tasks) {
         const claim = { tenant, task: name, version, queues: queues ? JSON.stringify(queues) : null, now, limit };
         for (const row of ready.all(claim)) found.set(row.place, row);
-        for (const row of delayed.all(claim)) found.set(row.place, row);
-        for (const row of behindGates(claim, queues, room)) found.set(row.place, row);
+        if (anyDelayed.get(tenant, name, now)) for (const row of delayed.all(claim)) found.set(row.place, row);
+        if (anyGated.get(tenant, name)) for (const row of behindGates(claim, queues)) found.set(row.place, row);
       }
+      const rows = [...found.values()].sort((a, b) => b.priority - a.priority || a.place - b.place);
+      const room = gates.room(now);
       const given: QueueRow[] = [];
-      for (const stored of [...found.values()].sort((a, b) => b.priority - a.priority || a.place - b.place)) {
+      for (const stored of rows) {
         if (given.length >= limit) break;
         const row = rowOf(stored);
-        if (stored.gate !== null) {
+        if (stored.gate !== undefined) {
           if (!room.has(row)) continue;
           room.take(row);
         }
@@ -103,13 +118,12 @@ export function sqliteQueue(db: Database, gates: ReturnType<typeof sqliteGates>)
   };
 }
 
-type Room = ReturnType<ReturnType<typeof sqliteGates>['room']>;
-
 function gateOf(gate: string): Pick<QueueRow, 'queue' | 'slots' | 'rate'> {
   const [queue, slots, rate] = JSON.parse(gate) as Gate;
   return { queue, ...(slots ? { slots } : {}), ...(rate ? { rate } : {}) };
 }
 
 function rowOf({ place: _place, version, gate, ...row }: StoredRow): QueueRow {
-  return { ...row, ...(version === null ? {} : { version }), ...(gate === null ? {} : gateOf(gate)) };
+  const versioned = version === null ? row : { ...row, version };
+  return gate === undefined ? versioned : { ...versioned, ...gateOf(gate) };
 }

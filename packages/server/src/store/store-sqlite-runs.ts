@@ -1,12 +1,11 @@
-import { isTerminal, type RunState, type RunSummary } from '@millrace/protocol';
+import { isTerminal, type RunSummary } from '@millrace/protocol';
 import type { Database, Statement } from 'better-sqlite3';
 import type { RunKey, RunRow, RunRowChange, RunRowQuery, SilentQuery } from './store.ts';
 import { type Head, RecentHeads } from './store-sqlite-heads.ts';
 
-interface StoredRun extends Head {
+interface StoredRun extends Omit<Head, 'shown'> {
   tenant: string;
   run: string;
-  status: RunState;
   summary: string;
 }
 
@@ -16,7 +15,7 @@ const RUNS = 'runs r JOIN heads h ON h.run = r.id';
 /** The tables runs, run_tags and heads. */
 export function sqliteRuns(db: Database) {
   const find = db.prepare<[string, string], Head>(
-    `SELECT r.id, h.head, h.ctl, h.at, h.ended FROM ${RUNS} WHERE r.tenant = ? AND r.run = ?`,
+    `SELECT r.id, h.head, h.ctl, h.at, h.ended, r.status, r.shown FROM ${RUNS} WHERE r.tenant = ? AND r.run = ?`,
   );
   const findRow = db.prepare<[string, string], StoredRun>(
     `SELECT ${FIELDS} FROM ${RUNS} WHERE r.tenant = ? AND r.run = ?`,
@@ -28,6 +27,7 @@ export function sqliteRuns(db: Database) {
   );
   const insertTag = db.prepare('INSERT OR IGNORE INTO run_tags (tenant, tag, run) VALUES (?, ?, ?)');
   const insertHead = db.prepare('INSERT INTO heads (run, head, ctl, at, ended) VALUES (?, 0, 0, 0, 0)');
+  const tell = db.prepare('UPDATE runs SET summary = ? WHERE id = ?');
   const update = db.prepare('UPDATE runs SET status = ?, shown = ?, summary = ?, at = ? WHERE id = ?');
   const move = db.prepare('UPDATE heads SET head = ?, ctl = ?, at = ?, ended = ? WHERE run = ?');
   // Of runs that have ended the row is as old as the log, so nothing is sorted to find the oldest. Of the others only
@@ -76,11 +76,19 @@ export function sqliteRuns(db: Database) {
       insert.run(id, tenant, run, owner, workflow, queue ?? null, status, summary.status, JSON.stringify(summary), at);
       insertHead.run(id);
       for (const tag of tags) insertTag.run(tenant, tag, id);
-      return recent.keep({ tenant, run }, { id, head: 0, ctl: 0, at: 0, ended: 0 });
+      return recent.keep({ tenant, run }, { id, head: 0, ctl: 0, at: 0, ended: 0, status, shown: summary.status });
     },
 
-    change({ id, at }: Head, { status, summary }: RunRowChange): void {
-      update.run(status, summary.status, JSON.stringify(summary), at, id);
+    /** Indexes are touched only where the status moves; `at` then is when it did, never later than the head's. */
+    change(run: Head, { status, ended, summary }: RunRowChange): void {
+      const text = JSON.stringify(summary);
+      if (run.status === status && run.shown === summary.status && !ended) {
+        tell.run(text, run.id);
+        return;
+      }
+      run.status = status;
+      run.shown = summary.status;
+      update.run(status, summary.status, text, run.at, run.id);
     },
 
     move({ id, head, ctl, at, ended }: Head): void {

@@ -38,11 +38,11 @@ export function sqliteWaits(db: Database) {
     },
 
     list({ before, ...query }: WaitQuery): WaitRow[] {
-      const start = before ?? { requestedAt: -1, run: '', id: '' };
-      const listed = { ...NOBODY, ...query, ...start } as Listed;
+      const { requestedAt, run, id } = before ?? { requestedAt: -1, run: '', id: '' };
+      const listed = { ...EVERYBODY, ...query, requestedAt, run, id } as Listed;
       return (query.owner === undefined ? all : owned).all(listed).map((text) => JSON.parse(text) as WaitRow);
     },
   };
 }
 
-const NOBODY = { owner: null, kind: null, workflow: null };
+const EVERYBODY = { owner: null, kind: null, workflow: null };

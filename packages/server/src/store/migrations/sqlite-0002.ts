@@ -3,7 +3,7 @@
  * are held or deleted. Rows without slots and rate keep the indexes that they had, to themselves.
  */
 export const sqlite0002 = `
-ALTER TABLE runs ADD COLUMN at INTEGER NOT NULL DEFAULT 0; -- when the row last changed; heads.at is never smaller
+ALTER TABLE runs ADD COLUMN at INTEGER NOT NULL DEFAULT 0; -- when the status last moved; heads.at is never smaller
 ALTER TABLE runs ADD COLUMN hold INTEGER NOT NULL DEFAULT 0; -- 1 = it may not be deleted
 UPDATE runs SET at = (SELECT at FROM heads WHERE heads.run = runs.id);
 CREATE INDEX runs_by_silence ON runs (status, at);

