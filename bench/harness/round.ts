@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import type { RoundAnswer } from './contender.ts';
 
 /** ms that one contender's round may take, and then to stop what it started */
-const LIMIT = 180_000;
+const LIMIT = 300_000;
 const GRACE = 15_000;
 
 export interface Contender {

@@ -26,7 +26,8 @@ const PATIENCE = 20_000;
 
 /**
  * Runs the workload once in a fresh folder, with a SIGKILL at `kill`, starts the killed process again without, and
- * judges what is left. Throws with everything that the processes printed where something is not as it should be.
+ * judges what is left. Throws with everything that the processes printed where something is not as it should be, and
+ * leaves the folder to be looked at.
  */
 export async function play(cast: Cast, kill?: FaultPoint): Promise<Outcome> {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-chaos-'));
@@ -70,7 +71,9 @@ export async function play(cast: Cast, kill?: FaultPoint): Promise<Outcome> {
       logs: JSON.parse(readFileSync(place.logs, 'utf8')),
       effects: readFileSync(place.effects, 'utf8'),
     };
-    return { passed: pointsOf(victim), killed, verdict: judge(remains, killed ? 1 : 0) };
+    const verdict = judge(remains, killed ? 1 : 0);
+    rmSync(folder, { recursive: true, force: true });
+    return { passed: pointsOf(victim), killed, verdict };
   } catch (error) {
     const printed = processes.map((one) => `--- ${one.child.spawnargs.at(-2)}\n${one.output}`).join('\n');
     throw new Error(`${cast} killed at ${kill ?? 'no point'} (${folder}): ${String(error)}\n${printed}`, {
@@ -78,7 +81,6 @@ export async function play(cast: Cast, kill?: FaultPoint): Promise<Outcome> {
     });
   } finally {
     for (const one of processes) await one.kill();
-    rmSync(folder, { recursive: true, force: true });
   }
 }
 

@@ -18,6 +18,7 @@ export interface Config {
   /** names that the Host header may hold; empty = loopback names, or any where a secret is configured */
   hosts: readonly string[];
   timings: Timings;
+  scheduler: SchedulerConfig;
   /** bytes of a JSON body */
   bodyLimit: number;
   /** requests of one address in ten seconds */
@@ -35,6 +36,29 @@ export interface Timings {
   grace: number;
 }
 
+/** When the scheduler cleans up and recovers. */
+export interface SchedulerConfig {
+  /** minutes after which a run that nobody ever claimed is cancelled, counted from when it was due */
+  staleJobMaxAgeMins: number;
+  /** minutes without any event after which an attempt, or a running external run, counts as hung */
+  activeJobTimeoutMins: number;
+  /** seconds between two sweeps */
+  checkIntervalSecs: number;
+  /** cancels stale runs, and deletes ended ones after their retention */
+  enableAutoCleanup: boolean;
+  /** ends hung attempts, so that they are tried again, and fails hung external runs */
+  enableAutoRecovery: boolean;
+  /** days after its end for which a run is kept, by how it ended; 0 = for ever */
+  retentionDays: { completed: number; failed: number; cancelled: number };
+}
+
+/** A configuration in part; of the scheduler's options too, only those that differ need be given. */
+export interface ConfigOverrides extends Partial<Omit<Config, 'scheduler'>> {
+  scheduler?: Partial<Omit<SchedulerConfig, 'retentionDays'>> & {
+    retentionDays?: Partial<SchedulerConfig['retentionDays']>;
+  };
+}
+
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];
 
@@ -47,7 +71,7 @@ export const SECRET_LENGTH = 16;
  * The configuration from environment variables, with `overrides` (a command's flags, a test's options) on top.
  * Throws `config_invalid` naming the variable, its value and what was expected.
  */
-export function readConfig(env: Record<string, string | undefined>, overrides: Partial<Config> = {}): Config {
+export function readConfig(env: Record<string, string | undefined>, overrides: ConfigOverrides = {}): Config {
   const text = (name: string): string | undefined => env[name]?.trim() || undefined;
   const number = (name: string, fallback: number, min: number, max: number): number => {
     const value = text(name);
@@ -62,6 +86,10 @@ export function readConfig(env: Record<string, string | undefined>, overrides: P
     return found;
   };
 
+  const flag = (name: string): boolean => choice(name, ['true', 'false'], 'true') === 'true';
+  const days = (name: string): number => number(name, 30, 0, 36_500);
+
+  const { scheduler = {}, ...others } = overrides;
   const secret = text('MILLRACE_JWT_SECRET') ?? text('JWT_SECRET');
   const jwksUrl = text('MILLRACE_JWKS_URL');
   const config: Config = {
@@ -82,7 +110,21 @@ export function readConfig(env: Record<string, string | undefined>, overrides: P
     bodyLimit: number('MILLRACE_BODY_LIMIT', 1024 * 1024, 1024, 64 * 1024 * 1024),
     rateLimit: number('MILLRACE_RATE_LIMIT', 10_000, 1, 10_000_000),
     logLevel: choice('MILLRACE_LOG', logLevels, 'warn'),
-    ...overrides,
+    ...others,
+    scheduler: {
+      staleJobMaxAgeMins: number('MILLRACE_STALE_JOB_MAX_AGE_MINS', 1_440, 1, 5_256_000),
+      activeJobTimeoutMins: number('MILLRACE_ACTIVE_JOB_TIMEOUT_MINS', 60, 1, 5_256_000),
+      checkIntervalSecs: number('MILLRACE_CHECK_INTERVAL_SECS', 300, 1, 86_400),
+      enableAutoCleanup: flag('MILLRACE_ENABLE_AUTO_CLEANUP'),
+      enableAutoRecovery: flag('MILLRACE_ENABLE_AUTO_RECOVERY'),
+      ...scheduler,
+      retentionDays: {
+        completed: days('MILLRACE_RETENTION_COMPLETED_DAYS'),
+        failed: days('MILLRACE_RETENTION_FAILED_DAYS'),
+        cancelled: days('MILLRACE_RETENTION_CANCELLED_DAYS'),
+        ...scheduler.retentionDays,
+      },
+    },
   };
   check(config);
   return config;

@@ -11,7 +11,7 @@ import { keepSecret } from './auth/secret.ts';
 import type { Bus } from './bus/bus.ts';
 import { LocalBus } from './bus/bus-local.ts';
 import { systemClock } from './clock.ts';
-import { type Config, readConfig } from './config.ts';
+import { type Config, type ConfigOverrides, readConfig } from './config.ts';
 import { createEngine } from './engine/engine.ts';
 import type { Engine } from './engine/face.ts';
 import { createLocalLink } from './engine/local-link.ts';
@@ -31,7 +31,7 @@ import { createWebSocketHandler } from './transport/websocket.ts';
 export const version = packageJson.version;
 
 /** Settings that stand before the environment's, and what only code can say. */
-export interface ServerOptions extends Partial<Config> {
+export interface ServerOptions extends ConfigOverrides {
   /** default: process.env */
   env?: Record<string, string | undefined>;
   /** default: the system's */
@@ -110,7 +110,9 @@ export async function createServer(options: ServerOptions = {}): Promise<Server>
       ...{ store, bus, files, clock, metrics, server: boot, newId: uuidv7, timings: config.timings },
     });
     closers.push(() => engine.stop());
-    const scheduler = new Scheduler({ store, engine, clock, metrics, boot, lease: config.timings.lease });
+    const scheduler = new Scheduler({
+      ...{ store, engine, clock, metrics, boot, lease: config.timings.lease, sweeps: config.scheduler },
+    });
     scheduler.start();
     closers.push(() => scheduler.stop());
     const hub = createHub({

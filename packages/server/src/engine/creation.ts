@@ -86,7 +86,7 @@ export class Creation {
       const step = childId.slice(wait.node.length + 1);
       const request: CreateRun = {
         workflow,
-        input: (input ?? plainInput(control, wait.node) ?? null) as Json,
+        input: (input === undefined ? (plainInput(control, wait.node) ?? null) : input) as Json,
         lineage: { parent: { run: parent.run, node: wait.node, step } },
       };
       const owner = control.owner === undefined ? 'system' : `user:${control.owner}`;

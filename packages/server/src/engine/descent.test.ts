@@ -47,7 +47,7 @@ const end = (log: Log) =>
 const step = (log: Log, node: string, name: string) =>
   log.write('step.completed', { name, output: `${node}'s ${name}` }, { node, step: name });
 
-test('[ENG-60] from the start a retry is the same run again, with the input that it is given', () => {
+test('[ENG-61] from the start a retry is the same run again, with the input that it is given', () => {
   const log = Log.of(graph('a'), {
     input: { n: 1 },
     version: 'v1',
@@ -69,7 +69,7 @@ test('[ENG-60] from the start a retry is the same run again, with the input that
   );
 });
 
-test('[ENG-61] from the failed nodes it takes over all that ended well, with where it was first written', () => {
+test('[ENG-60] from the failed nodes it takes over all that ended well, with where it was first written', () => {
   const log = Log.of(graph('a', 'b<a', 'c<a', 'd<b,c', 'e'))
     .run('a', 'b')
     .start('c')
@@ -86,7 +86,7 @@ test('[ENG-61] from the failed nodes it takes over all that ended well, with whe
   expect(begin(second).nodes.b?.reused).toEqual({ run: 'r1', seq: 5 });
 });
 
-test('[ENG-62] a failed node keeps its finished steps, answers, sleeps, children and newest checkpoints', () => {
+test('[ENG-67] a failed node keeps its finished steps, answers, sleeps, children and newest checkpoints', () => {
   const log = Log.of(graph('a')).start('a');
   const at = { node: 'a', attempt: 1 };
   step(log, 'a', 's1')
@@ -129,7 +129,7 @@ test('[ENG-62] a failed node keeps its finished steps, answers, sleeps, children
   expect(control.usage.cost).toEqual({});
 });
 
-test('[ENG-62] what made a node fail is asked, or done, again', () => {
+test('[ENG-67] what made a node fail is asked, or done, again', () => {
   const log = Log.of(graph('a')).start('a');
   const at = { node: 'a', attempt: 1 };
   log
@@ -152,7 +152,7 @@ test('[ENG-62] what made a node fail is asked, or done, again', () => {
   expect(begin(retryOf(end(parked), { from: 'failed' })).waits).toEqual({});
 });
 
-describe('[ENG-63] from a node or one of its steps', () => {
+describe('[ENG-62] from a node or one of its steps', () => {
   const run = () => {
     const log = Log.of(graph('a', 'b<a', 'c<b', 'x<a'))
       .run('a')
@@ -189,7 +189,7 @@ describe('[ENG-63] from a node or one of its steps', () => {
   });
 });
 
-describe('[ENG-64] of a forEach', () => {
+describe('[ENG-63] of a forEach', () => {
   const each = { id: 'f', task: 't', needs: ['a'], forEach: '{% a %}' };
   const expanded = () =>
     Log.of(graph('a', each, 'z<f'))
@@ -283,7 +283,7 @@ test('[ENG-66] a join that was released stays released: what it lost is not run,
   });
 });
 
-test('[ENG-67] a fork takes over what had ended well at its seq, whatever became of the run', () => {
+test('[ENG-64] a fork takes over what had ended well at its seq, whatever became of the run', () => {
   const log = Log.of(graph('a', 'b<a', 'c<b'))
     .run('a')
     .start('b');

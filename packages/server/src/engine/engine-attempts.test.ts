@@ -43,7 +43,7 @@ test("[ENG-8] a failed attempt is tried again by the node's retry policy, with g
     expect(await world.claim('w')).toEqual([]);
     world.clock.advance(1);
     await vi.waitFor(async () => {
-      world.clock.advance(0);
+      world.clock.advance(200);
       expect((await world.control(run)).nodes.x?.status).toBe('queued');
     });
   }
@@ -203,9 +203,10 @@ test('[ENG-16] a failed node stops the run: the other attempts are told, fenced 
   world.clock.advance(5_000);
   await world.engine.renew(mill, 'w', [b!]);
   world.clock.advance(5_000);
-  await vi.waitFor(async () =>
-    expect(await world.control(run)).toMatchObject({ status: 'failed', error: { message: 'a broke', node: 'a' } }),
-  );
+  await vi.waitFor(async () => {
+    world.clock.advance(200);
+    expect(await world.control(run)).toMatchObject({ status: 'failed', error: { message: 'a broke', node: 'a' } });
+  });
   expect((await world.types(run)).slice(-3)).toEqual(['run.stopping', 'attempt.lost b', 'run.failed']);
   expect((await world.control(run)).nodes.c?.status).toBe('cancelled');
   await expect(world.append(b!, done())).rejects.toMatchObject({ code: 'stale_attempt' });

@@ -75,7 +75,10 @@ test('[ENG-25] an attempt that parks for a pause hands its node back; one that d
       world.clock.advance(5_000);
       expect(await world.engine.renew(mill, 'w', [a!])).toMatchObject([{ state: 'pause' }]);
       world.clock.advance(5_000);
-      await vi.waitFor(async () => expect((await world.types(run)).at(-1)).toBe('attempt.lost a'));
+      await vi.waitFor(async () => {
+        world.clock.advance(200);
+        expect((await world.types(run)).at(-1)).toBe('attempt.lost a');
+      });
       await expect(world.append(a!, done())).rejects.toMatchObject({ code: 'stale_attempt' });
     }
     expect((await world.control(run)).nodes.a).toMatchObject({ status: 'queued', lost: 0 });

@@ -2,6 +2,7 @@ import {
   type Append,
   type AppendAnswer,
   type Assignment,
+  type AttemptAnswer,
   type BlobRef,
   type Clock,
   type ControlView,
@@ -15,6 +16,7 @@ import {
   type NewEvent,
   type RetryRun,
   type RunCommand,
+  type WaitView,
   type WorkerRegistration,
   type WorkflowDefinition,
 } from '@millrace/protocol';
@@ -178,12 +180,22 @@ class RunEngine implements Engine {
     return this.#dispatcher.claim(caller.tenant, worker, worker.boot, request, signal);
   }
 
-  async appendAttempt(caller: Caller, lease: LeaseRef, sequence: number, events: NewEvent[]): Promise<AppendAnswer> {
+  async appendAttempt(caller: Caller, lease: LeaseRef, sequence: number, events: NewEvent[]): Promise<AttemptAnswer> {
     const where = events.map((event) => this.#placed(event, lease));
     const prepared = await this.#check(caller, where);
     const key = { tenant: caller.tenant, run: lease.run };
     const answer = await this.#loop.submit(key, { type: 'attempt', lease, sequence, events: prepared });
-    return { seq: answer.seq, ...(answer.repeated ? { repeated: true } : {}) };
+    const ended = this.#endedWaits(key, lease, answer.seq);
+    return { seq: answer.seq, ...(answer.repeated ? { repeated: true } : {}), ...(ended.length > 0 ? { ended } : {}) };
+  }
+
+  /** What ended between the attempt's start and `seq`, so that it hears of it in the order of the log. */
+  #endedWaits(key: RunKey, { node: id }: LeaseRef, seq: number): WaitView[] {
+    const control = this.#residents.get(key)?.control;
+    const began = control?.nodes[id]?.startedSeq ?? 0;
+    return Object.values(control?.waits ?? {}).filter(
+      ({ node, status, endedSeq = 0 }) => node === id && status !== 'cancelled' && endedSeq > began && endedSeq < seq,
+    );
   }
 
   async renew(caller: Caller, worker: string, leases: readonly LeaseRef[]): Promise<LeaseState[]> {
@@ -291,6 +303,18 @@ class RunEngine implements Engine {
   #committed({ draft, part }: Committed): void {
     const { key, control } = draft.run;
     for (const { worker, state } of draft.obligations.signals) this.#workers.signal(key.tenant, worker, state);
+    for (const id of draft.obligations.ended) {
+      const wait = control.waits[id];
+      const node = control.nodes[wait?.node ?? ''];
+      if (!wait || node?.status !== 'running' || node.worker === undefined) continue;
+      this.#workers.signal(key.tenant, node.worker, {
+        run: key.run,
+        node: node.id,
+        attempt: node.attempt,
+        state: 'held',
+        ended: [wait],
+      });
+    }
     for (const id of draft.evaluate) void this.#evaluate(key, id);
     for (const row of part.due ?? []) this.#carry(row);
     const delayed = part.enqueue?.reduce((least, row) => Math.min(least, row.at), Number.POSITIVE_INFINITY);

@@ -2,6 +2,7 @@ import type {
   Append,
   AppendAnswer,
   Assignment,
+  AttemptAnswer,
   ControlView,
   CreateRun,
   ForkRun,
@@ -78,7 +79,7 @@ export interface Engine {
     signal?: AbortSignal,
   ): Promise<Assignment[]>;
   /** Errors: stale_attempt, wait_ended, step_name_reused, journal_mismatch, event_*, run_ended. */
-  appendAttempt(caller: Caller, lease: LeaseRef, sequence: number, events: Append['events']): Promise<AppendAnswer>;
+  appendAttempt(caller: Caller, lease: LeaseRef, sequence: number, events: Append['events']): Promise<AttemptAnswer>;
   renew(caller: Caller, worker: string, leases: readonly LeaseRef[]): Promise<LeaseState[]>;
   /** Called when an attempt of this worker is to stop. */
   onSignal(caller: Caller, worker: string, listener: (signal: LeaseState) => void): () => void;

@@ -17,6 +17,8 @@ export class Obligations {
   readonly undue = new Set<string>();
   readonly waits = new Map<string, WaitRow>();
   readonly unwait = new Set<string>();
+  /** waits that have ended: whoever runs their node is told */
+  readonly ended: string[] = [];
   readonly documents = new Map<string, DocumentRow>();
   /** attempts that were ended by something other than themselves, and what their worker is to be told */
   readonly signals: { worker: string; state: LeaseState }[] = [];
@@ -90,9 +92,11 @@ export class Obligations {
       case 'input.requested':
         return this.#ask(event, control);
       case 'approval.resolved':
+        this.ended.push(event.data.approvalId);
         return this.#answered(event.data.approvalId);
       case 'input.provided':
       case 'input.timed_out':
+        this.ended.push(event.data.inputId);
         return this.#answered(event.data.inputId);
       case 'sleep.started':
         return this.owe(`wait/${event.data.sleepId}`, event.data.until, {
@@ -108,7 +112,11 @@ export class Obligations {
           ...(input === undefined ? {} : { input }),
         });
       }
+      case 'sleep.ended':
+        this.ended.push(event.data.sleepId);
+        return;
       case 'child.ended':
+        this.ended.push(event.data.childId);
         return this.settle(`spawn/${event.data.childId}`);
     }
   }

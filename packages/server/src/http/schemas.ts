@@ -1,5 +1,6 @@
 import {
   type Assignment,
+  type AttemptAnswer,
   type BlobRef,
   type ControlView,
   errors,
@@ -160,6 +161,11 @@ export const appendAnswer = z.object({
   seq: z.number().describe('of the last event written'),
   repeated: z.boolean().optional().describe('true = it had been written before; nothing was written now'),
 });
+
+/** An attempt is told of waits that ended while it ran. */
+export const attemptAnswer = answer<AttemptAnswer>(
+  appendAnswer.extend({ ended: z.array(z.looseObject({ id: z.string() })).optional() }),
+);
 
 export const workflowBody = z.strictObject({
   title: z.string().max(200).optional(),

@@ -5,9 +5,9 @@ import { openEventStream } from './event-stream.ts';
 import { callerOf, principalOf } from './guard.ts';
 import type { Parts } from './parts.ts';
 import {
-  appendAnswer,
   asEvents,
   assignments,
+  attemptAnswer,
   leaseRef,
   leaseStates,
   newEvent,
@@ -139,7 +139,7 @@ export const workers =
             sequence: z.number().int().min(1),
             events: z.array(newEvent).min(1).max(10_000),
           }),
-          response: { 200: appendAnswer, ...problems(400, 403, 404, 409, 413, 422) },
+          response: { 200: attemptAnswer, ...problems(400, 403, 404, 409, 413, 422) },
         },
       },
       async (request) => {
