@@ -4,9 +4,10 @@ import type { Clock, WorkerLink } from '@millrace/protocol';
 import { pino } from 'pino';
 import { uuidv7 } from 'uuidv7';
 import packageJson from '../package.json' with { type: 'json' };
-import { type Auth, byOf, type Role, type Scope } from './auth/auth.ts';
+import { type Auth, byOf, type Role, type Scope, spendOf } from './auth/auth.ts';
 import { createJwtAuth, DEFAULT_TENANT } from './auth/auth-jwt.ts';
 import { createGate } from './auth/gate.ts';
+import { createScopedAuth } from './auth/scoped.ts';
 import { keepSecret } from './auth/secret.ts';
 import type { Bus } from './bus/bus.ts';
 import { LocalBus } from './bus/bus-local.ts';
@@ -101,7 +102,7 @@ export async function createServer(options: ServerOptions = {}): Promise<Server>
     const made = openStore(config, clock);
     const store = instrument.store?.(made) ?? made;
     closers.push(() => store.close());
-    const auth = await openAuth(config, clock);
+    const auth = createScopedAuth(await openAuth(config, clock), store, clock, uuidv7);
     const bus = instrument.bus?.(new LocalBus()) ?? new LocalBus();
     closers.push(() => bus.close());
     const files = new StoreFiles(store);
@@ -118,12 +119,16 @@ export async function createServer(options: ServerOptions = {}): Promise<Server>
     const hub = createHub({
       ...{ store, bus, clock, metrics, auth, server: boot },
       submit: (principal, run, command, about) =>
-        engine.command({ tenant: principal.tenant, by: byOf(principal) }, run, command, about),
+        engine.command({ tenant: principal.tenant, by: byOf(principal) }, run, command, {
+          ...about,
+          ...spendOf(principal),
+        }),
     });
 
     let serving = true;
     const parts: Parts = {
       ...{ engine, store, files, hub, auth, gate, clock, metrics, log, boot, version },
+      schedules: scheduler.schedules,
       ready: () => serving,
       exposition: () => metrics.exposition(),
       sockets: [createWebSocketHandler({ hub, auth, clock, gate })],

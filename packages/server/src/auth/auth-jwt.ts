@@ -47,7 +47,12 @@ const claimsSchema = z.object({
   scopes: z.union([z.array(z.string()), z.string().transform((text) => text.split(' '))]).optional(),
   only: z.strictObject({ run: z.string().optional(), tag: z.string().optional() }).optional(),
   hide: z.array(z.enum(redactionClasses as [string, ...string[]])).optional(),
+  jti: z.string().optional(),
+  /** a scoped token of ours: its `jti` names the grant; other issuers' tokens may carry a `jti` as well */
+  use: z.string().optional(),
 });
+
+const SCOPED = 'scoped';
 
 export interface JwtKeys {
   /** HS256; also signs what `issue` makes */
@@ -82,14 +87,15 @@ export function createJwtAuth({ secret, jwks }: JwtKeys, clock: Clock): Auth {
       }
     },
 
-    async issue({ sub, tenant = DEFAULT_TENANT, roles: granted = ['user'], scopes: named }, ttl) {
+    async issue({ sub, tenant = DEFAULT_TENANT, roles: granted = ['user'], scopes: named, grant }, ttl) {
       if (!ours) {
         throw new MillraceError('config_invalid', {
           detail: 'This server makes no tokens: they come from the issuer behind MILLRACE_JWKS_URL.',
         });
       }
       const seconds = Math.floor(clock.now() / 1000);
-      return new SignJWT({ tenant, roles: [...granted], ...(named ? { scopes: [...named] } : {}) })
+      const held = { roles: [...granted], ...(named ? { scopes: [...named] } : {}) };
+      return new SignJWT({ tenant, ...(grant === undefined ? held : { use: SCOPED, jti: grant }) })
         .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
         .setSubject(sub)
         .setIssuedAt(seconds)
@@ -105,7 +111,9 @@ function principalOf(payload: unknown): Principal {
     const claim = parsed.error.issues[0]?.path.join('.');
     throw new MillraceError('unauthorized', { detail: `The token's claim "${claim}" cannot be used.` });
   }
-  const { sub, exp, tenant, roles: named, scopes: allowed, only, hide } = parsed.data;
+  const { sub, exp, tenant, roles: named, scopes: allowed, only, hide, jti, use } = parsed.data;
+  // By itself a scoped token allows nothing at all.
+  if (use === SCOPED) return { tenant, id: sub, roles: [], scopes: [], expires: exp * 1000, grant: jti ?? '' };
   const known = named.filter(isRole);
   const held: readonly Role[] = known.length > 0 ? known : ['user'];
   return {

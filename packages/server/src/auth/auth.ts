@@ -1,4 +1,4 @@
-import type { RedactionClass } from '@millrace/protocol';
+import type { RedactionClass, RunSummary } from '@millrace/protocol';
 
 export type Role = 'user' | 'operator' | 'worker' | 'admin';
 export type Scope = 'run:read' | 'run:act' | 'run:append' | 'task:claim';
@@ -15,6 +15,10 @@ export interface Principal {
   /** a scoped token's limits: this run or tag only, these classes hidden */
   only?: { run?: string; tag?: string };
   hide?: readonly RedactionClass[];
+  /** the id of the grant that stands behind a scoped token */
+  grant?: string;
+  /** its first command spends the token */
+  oneTime?: true;
 }
 
 /**
@@ -24,15 +28,27 @@ export interface Principal {
 export interface Auth {
   verify(token: string | undefined): Promise<Principal>;
   /** Makes a token that this server accepts; `ttl` in seconds. */
-  issue(
-    claims: { sub: string; tenant?: string; roles?: readonly Role[]; scopes?: readonly Scope[] },
-    ttl: number,
-  ): Promise<string>;
+  issue(claims: Claims, ttl: number): Promise<string>;
 }
 
-/** `user:ID`, `worker:ID`: what stands in an event's `by`. */
+export interface Claims {
+  sub: string;
+  tenant?: string;
+  roles?: readonly Role[];
+  scopes?: readonly Scope[];
+  /** makes it the scoped token of this grant: what it allows stands in the grant alone */
+  grant?: string;
+}
+
+/** `user:ID`, `worker:ID` or `link:ID`: what stands in an event's `by`. */
 export function byOf(principal: Principal): string {
+  if (principal.grant !== undefined) return `link:${principal.grant}`;
   return `${principal.roles.includes('worker') ? 'worker' : 'user'}:${principal.id}`;
+}
+
+/** What a command of this principal spends in its own transaction. */
+export function spendOf(principal: Principal): { spend?: string } {
+  return principal.oneTime && principal.grant !== undefined ? { spend: principal.grant } : {};
 }
 
 export function hasScope(principal: Principal, scope: Scope): boolean {
@@ -44,7 +60,20 @@ export function maySee(principal: Principal, run: { id: string; owner?: string; 
   const { only } = principal;
   if (only?.run !== undefined && only.run !== run.id) return false;
   if (only?.tag !== undefined && !run.tags?.includes(only.tag)) return false;
-  if (only) return true;
+  if (only) return only.run !== undefined || only.tag !== undefined;
   if (principal.roles.some((role) => role !== 'user')) return true;
   return run.owner === principal.id;
+}
+
+/** What this principal sees of a run's row: without the fields of the classes that are hidden from them. */
+export function redactSummary(summary: RunSummary, { hide = [] }: Pick<Principal, 'hide'>): RunSummary {
+  if (hide.length === 0) return summary;
+  const seen = { ...summary };
+  if (hide.includes('identity')) {
+    delete seen.owner;
+    seen.tags = [];
+  }
+  if (hide.includes('cost')) delete seen.cost;
+  if (hide.includes('error') && seen.error) seen.error = { code: seen.error.code, message: '' };
+  return seen;
 }

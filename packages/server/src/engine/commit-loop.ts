@@ -231,6 +231,7 @@ export class CommitLoop {
     }
     draft.advanced = from;
     for (const id of draft.trace.ready.splice(0)) {
+      if (!draft.control.nodes[id]?.ready) continue;
       draft.evaluate.push(id);
       draft.obligations.owe(`evaluate/${id}`, draft.at, { type: 'evaluate', node: id });
     }

@@ -8,6 +8,7 @@ import {
 } from '@millrace/protocol';
 import type { EngineCommand, Prepared } from './command.ts';
 import { failure } from './failure.ts';
+import { schemaProblem } from './input-answer.ts';
 import { type DecideContext, type Outcome, refuse } from './outcome.ts';
 import { repeatOf } from './repeat.ts';
 
@@ -143,8 +144,12 @@ function checkJournal(
     }
     case 'approval.requested':
       return openWait(node, control, event.data.approvalId, opened);
-    case 'input.requested':
+    case 'input.requested': {
+      const problem = schemaProblem(event.data.schema);
+      if (problem !== undefined)
+        return refuse('event_invalid', `data.schema cannot be used: ${problem}`, { field: 'data.schema' });
       return openWait(node, control, event.data.inputId, opened);
+    }
     case 'sleep.started':
       return openWait(node, control, event.data.sleepId, opened);
     case 'child.started':

@@ -12,6 +12,7 @@ import {
   runTable,
 } from '@millrace/protocol';
 import type { EngineCommand, Prepared } from './command.ts';
+import { schemaProblem } from './input-answer.ts';
 import { type DecideContext, type Outcome, refuse, refuseTransition } from './outcome.ts';
 import { repeatOf } from './repeat.ts';
 
@@ -58,6 +59,9 @@ export function decideExternal(
     const { event } = prepared;
     if (ENGINE_ONLY.has(event.type))
       return refuse('event_not_allowed', `"${event.type}" is written by the engine alone.`);
+    const problem = event.type === 'input.requested' ? schemaProblem(event.data.schema) : undefined;
+    if (problem !== undefined)
+      return refuse('event_invalid', `data.schema cannot be used: ${problem}`, { field: 'data.schema' });
     const refusal = draft.take(event);
     if (refusal) return refusal;
     written.push(prepared);

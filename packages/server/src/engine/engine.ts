@@ -28,11 +28,11 @@ import type { DueRow, LeaseRow, RunKey, Store } from '../store/store.ts';
 import type { DueCommand, Prepared, UserCommand } from './command.ts';
 import { CommitLoop, type Committed } from './commit-loop.ts';
 import { type Created, type CreateRate, Creation, hashOf } from './creation.ts';
+import { forkOf, retryOf } from './descent.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { Evaluator } from './evaluator.ts';
 import { Expressions } from './expressions.ts';
 import type { Caller, CommandOptions, Engine, WorkerInfo } from './face.ts';
-import { forkOf, retryOf } from './lineage.ts';
 import { prepare } from './prepare.ts';
 import { type Resident, Residents } from './resident.ts';
 import { defaultTimings, type Timings } from './timings.ts';
@@ -117,7 +117,12 @@ class RunEngine implements Engine {
 
   async retry(caller: Caller, run: string, request: RetryRun, key?: string): Promise<Created> {
     const { control } = await this.#resident({ tenant: caller.tenant, run });
-    return this.#creation.copy(caller, { retry: run, request }, key, async () => retryOf(control, request));
+    return this.#creation.copy(caller, { retry: run, request }, key, async () => {
+      const { workflow, version } = control;
+      if (request.input !== undefined)
+        await this.#workflows.checkInput(caller.tenant, workflow, version, request.input);
+      return retryOf(control, request);
+    });
   }
 
   async fork(caller: Caller, run: string, request: ForkRun, key?: string): Promise<Created> {

@@ -21,6 +21,17 @@ export function schemaOf(schema: Json): z.ZodType {
   return made;
 }
 
+/** Why a JSON Schema cannot be used, or undefined. */
+export function schemaProblem(schema: Json | undefined): string | undefined {
+  if (schema === undefined) return undefined;
+  try {
+    schemaOf(schema);
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
 /** What is wrong with a value that was asked for with a JSON Schema; [] = nothing. */
 export function checkAnswer(schema: Json | undefined, value: Json): Issue[] {
   if (schema === undefined) return [];

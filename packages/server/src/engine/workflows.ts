@@ -10,7 +10,7 @@ import {
 } from '@millrace/protocol';
 import type { Store, StoredDefinition } from '../store/store.ts';
 import type { Expressions } from './expressions.ts';
-import { checkAnswer, schemaOf } from './input-answer.ts';
+import { checkAnswer, schemaProblem } from './input-answer.ts';
 import { checkExpressions } from './mapping.ts';
 
 /** Workflows as data, by content hash. A definition is checked whole before it is stored. */
@@ -32,7 +32,9 @@ export class Workflows {
     const hash = createHash('sha256').update(text).digest('hex').slice(0, 32);
     if (this.#definitions.get(`${tenant}/${definition.name}`)?.hash === hash) return { name: definition.name, hash };
     await this.check(definition.nodes);
-    if (definition.input !== undefined) this.#checkSchema(definition.input);
+    const problem = schemaProblem(definition.input);
+    if (problem !== undefined)
+      throw new MillraceError('invalid_request', { detail: `The workflow's input schema cannot be used: ${problem}` });
     await this.#store.putDefinition(tenant, { name: definition.name, hash, at: this.#clock.now(), text });
     this.#definitions.set(`${tenant}/${definition.name}`, { hash, definition });
     return { name: definition.name, hash };
@@ -41,6 +43,12 @@ export class Workflows {
   async check(nodes: readonly GraphNode[]): Promise<void> {
     checkGraph(nodes);
     await checkExpressions(nodes, (source) => this.#expressions.parse(source));
+  }
+
+  /** Another input for a run of a definition that is already known. Errors: input_invalid. */
+  async checkInput(tenant: string, name: string, hash: string | undefined, input: Json): Promise<void> {
+    const stored = await this.#store.definition(tenant, name, hash);
+    if (stored) this.#checkInput(parsed(stored).input, input);
   }
 
   async list(tenant: string): Promise<(WorkflowDefinition & { hash: string })[]> {
@@ -58,7 +66,7 @@ export class Workflows {
     if (!known)
       throw new MillraceError('workflow_not_found', { detail: `No workflow "${request.workflow}" is registered.` });
     const { definition, hash } = known;
-    if (definition.input !== undefined) this.#checkInput(definition.input, request.input ?? null);
+    this.#checkInput(definition.input, request.input ?? null);
     return { nodes: definition.nodes, version: hash };
   }
 
@@ -73,20 +81,12 @@ export class Workflows {
     return { hash, definition };
   }
 
-  #checkInput(schema: Json, input: Json): void {
+  /** Errors: input_invalid. */
+  #checkInput(schema: Json | undefined, input: Json): void {
     const issues = checkAnswer(schema, input);
     if (issues.length === 0) return;
     const detail = issues.map(({ path, message }) => (path ? `${path}: ${message}` : message)).join('; ');
     throw new MillraceError('input_invalid', { detail, facts: { issues } });
-  }
-
-  #checkSchema(schema: Json): void {
-    try {
-      schemaOf(schema);
-    } catch (error) {
-      const detail = `The workflow's input schema cannot be used: ${(error as Error).message}`;
-      throw new MillraceError('invalid_request', { detail, cause: error });
-    }
   }
 }
 

@@ -12,6 +12,8 @@ declare module 'fastify' {
     roles?: readonly Role[];
     /** also with a token for one run or tag alone: the route looks which run it is about */
     limited?: true;
+    /** also with a token that hides classes of events: the route's answers hold nothing of them */
+    redacts?: true;
   }
   interface FastifyRequest {
     principal: Principal | null;
@@ -26,7 +28,7 @@ export function guard(app: FastifyInstance, auth: Auth): void {
       throw new Error(`${route.method} ${route.url} does not say who may call it`);
   });
   app.addHook('onRequest', async (request) => {
-    const { access = 'public', roles, limited } = request.routeOptions.config;
+    const { access = 'public', roles, limited, redacts } = request.routeOptions.config;
     if (access === 'public') return;
     const principal = await auth.verify(tokenOf(request));
     allow(principal, access);
@@ -41,6 +43,9 @@ export function guard(app: FastifyInstance, auth: Auth): void {
         detail: 'This token is for one run or tag alone.',
         facts: { only: principal.only },
       });
+    }
+    if (principal.hide?.length && !redacts) {
+      throw new MillraceError('forbidden', { detail: 'This token hides parts of runs. Read the events instead.' });
     }
     request.principal = principal;
   });
@@ -73,9 +78,14 @@ export function callerOf(request: FastifyRequest): Caller {
   return { tenant: principal.tenant, by: byOf(principal) };
 }
 
-/** The run's row; a run that the principal may not see looks like one that does not exist (`run_not_found`). */
+/**
+ * The run's row; a run that the principal may not see looks like one that does not exist (`run_not_found`). Whose a
+ * deleted run was is not known any more: all of its tenant are told that it was deleted (`run_deleted`).
+ */
 export async function visibleRun(store: Store, principal: Principal, run: string): Promise<RunRow> {
-  const row = await store.runRow({ tenant: principal.tenant, run });
-  if (!row || !maySee(principal, row.summary)) throw new MillraceError('run_not_found');
-  return row;
+  const key = { tenant: principal.tenant, run };
+  const row = await store.runRow(key);
+  if (row && maySee(principal, row.summary)) return row;
+  const everywhere = principal.only === undefined || principal.only.run === run;
+  throw new MillraceError(!row && everywhere && (await store.wasDeleted(key)) ? 'run_deleted' : 'run_not_found');
 }

@@ -2,12 +2,13 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '@millrace/protocol/clock';
 import type { FastifyBaseLogger } from 'fastify';
-import type { Auth } from '../auth/auth.ts';
 import type { Gate } from '../auth/gate.ts';
+import type { ScopedAuth } from '../auth/scoped.ts';
 import type { Engine } from '../engine/face.ts';
 import type { Files } from '../files/files.ts';
 import type { Hub } from '../hub/face.ts';
 import type { Metrics } from '../metrics/metrics.ts';
+import type { Schedules } from '../scheduler/face.ts';
 import type { Store } from '../store/store.ts';
 
 /** What the HTTP side is built from; the composition root hands it over. */
@@ -16,7 +17,8 @@ export interface Parts {
   store: Store;
   files: Files;
   hub: Hub;
-  auth: Auth;
+  schedules: Schedules;
+  auth: ScopedAuth;
   gate: Gate;
   clock: Clock;
   metrics: Metrics;

@@ -1,11 +1,11 @@
-import { afterEach, expect, test, vi } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 import { SimulatedClock } from '../clock.ts';
 import { readConfig } from '../config.ts';
 import { ada, Rig } from '../engine/engine.rig.ts';
 import { noMetrics } from '../metrics/metrics.ts';
 import { MemoryStore } from '../store/store-memory.ts';
 import { Scheduler } from './scheduler.ts';
-import { job, key } from './sweep.rig.ts';
+import { job, key, stepUntil } from './sweep.rig.ts';
 import { DAY, defaultSweeps, MINUTE, type SweepOptions } from './sweep-options.ts';
 
 const rigs: Rig[] = [];
@@ -31,16 +31,6 @@ function scheduler({ store, engine, clock, boot }: Rig, sweeps: Partial<SweepOpt
   return made;
 }
 
-/** Moves time in steps until it holds. */
-const until = (world: Rig, step: number, check: () => Promise<void>) =>
-  vi.waitFor(
-    async () => {
-      world.clock.advance(step);
-      await check();
-    },
-    { interval: 2, timeout: 20_000 },
-  );
-
 test('[SCH-8] the options have seed 004 names and defaults, and the server reads them from its configuration', () => {
   expect(defaultSweeps).toEqual({
     staleJobMaxAgeMins: 1_440,
@@ -59,11 +49,11 @@ test('[SCH-8] every check interval the sweeps run, and not before the first one 
   const { id: run } = await world.engine.create(ada, { workflow: 'job' });
   world.clock.advance(2 * DAY);
   world.scheduler.start();
-  await until(world, 60_000, async () => expect((await world.control(run)).status).toBe('cancelled'));
+  await stepUntil(world.clock, 60_000, async () => expect((await world.control(run)).status).toBe('cancelled'));
   const ended = (await world.log(run)).at(-1)?.at as number;
   const { createdAt } = await world.control(run);
   expect(ended - createdAt).toBe(2 * DAY + 5 * MINUTE);
-  await until(world, DAY, async () => expect(await world.store.runRow(key(run))).toBeUndefined());
+  await stepUntil(world.clock, DAY, async () => expect(await world.store.runRow(key(run))).toBeUndefined());
 });
 
 test.each([
@@ -76,9 +66,9 @@ test.each([
   await world.engine.append(ada, silent, { events: [{ type: 'log', data: { level: 'info', message: 'x' } }] });
   scheduler(world, { staleJobMaxAgeMins: 10, activeJobTimeoutMins: 10, checkIntervalSecs: 1, ...off });
   const [seen, waited] = unclaimed === 'created' ? [silent, hung] : [stale, unclaimed];
-  await until(world, 1_000, async () => expect((await world.control(seen)).status).toBe(waited));
+  await stepUntil(world.clock, 1_000, async () => expect((await world.control(seen)).status).toBe(waited));
   world.clock.advance(MINUTE);
-  await until(world, 1_000, async () =>
+  await stepUntil(world.clock, 1_000, async () =>
     expect([(await world.control(stale)).status, (await world.control(silent)).status]).toEqual([unclaimed, hung]),
   );
 });
@@ -100,7 +90,7 @@ test('[SCH-2] three servers over one store: each timer is carried out once and e
       { type: 'node.waiting', data: { waits: ['a:nap'] } },
     );
   }
-  await until(world, 500, async () => {
+  await stepUntil(world.clock, 500, async () => {
     for (const { run } of attempts) {
       const types = await world.types(run);
       const woken = types.filter((type) => type === 'sleep.ended a' || type === 'sleep.ended');
@@ -125,12 +115,12 @@ test('[SCH-2] three servers sweep one store: a hung attempt is lost once, a stal
   const { id: stale } = await world.engine.create(ada, { workflow: 'other', nodes: [{ id: 'x', task: 'nobody' }] });
   await world.store.renewLeases('w', [{ ...key(hung), node: 'a', attempt: 1 }], world.clock.now() + DAY);
   for (const one of made) scheduler(one, { staleJobMaxAgeMins: 10, activeJobTimeoutMins: 5, checkIntervalSecs: 10 });
-  await until(world, 5_000, async () => {
+  await stepUntil(world.clock, 5_000, async () => {
     expect(await world.types(hung)).toEqual(['run.created', 'node.started a', 'attempt.lost a']);
     expect(await world.types(stale)).toEqual(['run.created', 'run.cancelled']);
   });
   await expect(world.append(attempt!, { type: 'node.completed', data: {} })).rejects.toMatchObject({
     code: 'stale_attempt',
   });
-  await until(world, DAY, async () => expect(await world.store.runRow(key(stale))).toBeUndefined());
+  await stepUntil(world.clock, DAY, async () => expect(await world.store.runRow(key(stale))).toBeUndefined());
 });

@@ -3,7 +3,7 @@ import { afterEach, expect, test, vi } from 'vitest';
 import { SimulatedClock } from '../clock.ts';
 import { ada, Rig } from '../engine/engine.rig.ts';
 import { MemoryStore } from '../store/store-memory.ts';
-import { job } from './sweep.rig.ts';
+import { job, stepUntil } from './sweep.rig.ts';
 import { MINUTE } from './sweep-options.ts';
 
 const rigs: Rig[] = [];
@@ -23,15 +23,7 @@ async function servers(count: number, clock = new SimulatedClock(Date.parse('202
     const { rows } = await store.runRows({ tenant: 'default', tag: 'schedule:s', limit: 1_000 });
     return rows.map((row) => new Date(row.summary.createdAt).toISOString().slice(11, 19)).reverse();
   };
-  /** Moves time second by second until what is expected has come. */
-  const until = (check: () => Promise<void>, step = 1_000) =>
-    vi.waitFor(
-      async () => {
-        clock.advance(step);
-        await check();
-      },
-      { interval: 2, timeout: 20_000 },
-    );
+  const until = (check: () => Promise<void>) => stepUntil(clock, 1_000, check);
   return { made, first, store, clock, runs, until, schedules: first.scheduler.schedules };
 }
 
