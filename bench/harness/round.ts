@@ -27,7 +27,7 @@ export function runRound(contender: Contender, request: unknown): Promise<RoundA
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream?.on('data', (chunk: Buffer) => {
-      output = (output + chunk.toString()).slice(-8_000);
+      output = (output + chunk.toString()).slice(0, 4_000);
     });
   }
   return new Promise((resolve, reject) => {

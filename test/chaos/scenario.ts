@@ -65,6 +65,8 @@ export async function play(cast: Cast, kill?: FaultPoint): Promise<Outcome> {
     const killed = victim.child.signalCode === 'SIGKILL';
     if (killed && victim === server) server = serve();
     else if (killed && ready) work(ready);
+    // Killed before it was ready, the server has no worker yet.
+    if (cast === 'server' && !ready) work((await reached(server, READY)) ?? []);
     await Promise.race([server.exited, patience()]);
     if (!existsSync(place.logs)) throw new Error('The run did not end.');
     const remains = {

@@ -22,7 +22,7 @@ const user = { tenant: 'default', by: 'user:ada' };
 const points = new FaultPoints(settings.kill);
 const server = await createServer({
   ...{ env: {}, data: settings.data, port: settings.port, logLevel: 'silent', instrument: points.instrument },
-  timings: { lease: 2_000, renew: 400, grace: 1_000 },
+  timings: { lease: 1_200, renew: 300, grace: 1_000 },
 });
 const { engine, store } = server;
 const workflows = workload(points, settings.effects);

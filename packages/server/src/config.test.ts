@@ -43,9 +43,39 @@ test.each<[Record<string, string>, string, string]>([
   [{ MILLRACE_ORIGINS: 'example.com' }, 'MILLRACE_ORIGINS is "example.com"', 'an origin like https://'],
   [{ MILLRACE_JWT_SECRET: 'short' }, 'MILLRACE_JWT_SECRET has 5 characters', 'at least 16'],
   [{ MILLRACE_JWKS_URL: 'keys.json' }, 'MILLRACE_JWKS_URL is "keys.json"', 'http or https'],
+  [{ MILLRACE_CHECK_INTERVAL_SECS: '0' }, 'MILLRACE_CHECK_INTERVAL_SECS is "0"', 'whole number from 1'],
+  [{ MILLRACE_ENABLE_AUTO_CLEANUP: 'no' }, 'MILLRACE_ENABLE_AUTO_CLEANUP is "no"', 'one of true, false'],
   [{ MILLRACE_RENEW_MS: '5000' }, 'MILLRACE_RENEW_MS is "5000"', 'at most half of MILLRACE_LEASE_MS'],
 ])('[CLI-2] %j is refused: the error names the variable and what was expected', (env, name, expected) => {
   expect(() => readConfig(env)).toThrow(MillraceError);
   expect(() => readConfig(env)).toThrow(name);
   expect(() => readConfig(env)).toThrow(expected);
+});
+
+test('[SCH-8] each option of the scheduler can be set from outside, and of an override only what differs need be given', () => {
+  const env = {
+    MILLRACE_STALE_JOB_MAX_AGE_MINS: '10',
+    MILLRACE_ACTIVE_JOB_TIMEOUT_MINS: '20',
+    MILLRACE_CHECK_INTERVAL_SECS: '30',
+    MILLRACE_ENABLE_AUTO_CLEANUP: 'false',
+    MILLRACE_ENABLE_AUTO_RECOVERY: 'false',
+    MILLRACE_RETENTION_COMPLETED_DAYS: '0',
+    MILLRACE_RETENTION_FAILED_DAYS: '90',
+    MILLRACE_RETENTION_CANCELLED_DAYS: '7',
+  };
+  const set = {
+    staleJobMaxAgeMins: 10,
+    activeJobTimeoutMins: 20,
+    checkIntervalSecs: 30,
+    enableAutoCleanup: false,
+    enableAutoRecovery: false,
+    retentionDays: { completed: 0, failed: 90, cancelled: 7 },
+  };
+  expect(readConfig(env).scheduler).toEqual(set);
+  const override = { scheduler: { enableAutoCleanup: true, retentionDays: { failed: 1 } } };
+  expect(readConfig(env, override).scheduler).toEqual({
+    ...set,
+    enableAutoCleanup: true,
+    retentionDays: { completed: 0, failed: 1, cancelled: 7 },
+  });
 });

@@ -4,73 +4,52 @@ import {
   type BlobRef,
   type ControlView,
   errors,
-  type GraphNode,
-  type Json,
   type LeaseState,
   type NewEvent,
   type NodeView,
+  type RetryRun,
   type RunSummary,
+  type Schedule,
   type WaitView,
 } from '@millrace/protocol';
+import {
+  appendAnswer as protocolAppendAnswer,
+  createRun,
+  workflowDefinition as protocolWorkflow,
+} from '@millrace/protocol/command.schema';
+import { id, json, line, ms, name } from '@millrace/protocol/field.schema';
+import { eventPage as protocolPage, runSummary } from '@millrace/protocol/frame.schema';
+import { graphNode } from '@millrace/protocol/graph.schema';
+import { NODE_LIMIT } from '@millrace/protocol/graph';
+import { lineage, runOptions, tags } from '@millrace/protocol/payload-part.schema';
 import { z } from 'zod';
 import type { WorkerInfo } from '../engine/face.ts';
 
-/** What requests must look like and answers do look like; the OpenAPI document is made of these. */
+/**
+ * What requests must look like and answers do look like; the OpenAPI document is made of these. Shapes are the
+ * protocol's. Logs grow additively, so there unknown fields are kept; a request that names a field that nobody knows is
+ * a mistake, and refused by the field's name.
+ */
 
-export const json: z.ZodType<Json> = z.json();
+export { json };
 
 /** An answer whose type is one of ours: the schema documents it and is not run. */
 export function answer<T>(schema: z.ZodType): z.ZodType<T> {
   return schema as z.ZodType<T>;
 }
 
-export const statuses = ['created', 'running', 'paused', 'completed', 'failed', 'cancelled'] as const;
-const nodeId = z.string().min(1).max(200);
-const ms = z.number().int().min(0);
+export const statuses = runSummary.shape.status.options;
+export const idempotencyKey = z.string().min(1).max(200).optional();
 
-export const graphNode = z.strictObject({
-  id: z.string().min(1).max(100),
-  task: z.string().max(200).optional(),
-  workflow: z.string().max(200).optional(),
-  needs: z.array(z.string()).optional(),
-  input: json.optional(),
-  when: z.string().optional(),
-  forEach: z.string().optional(),
-  join: z.enum(['all', 'any']).optional(),
-  retry: z
-    .strictObject({
-      attempts: z.number().int().min(1),
-      delay: ms.optional(),
-      factor: z.number().min(1).optional(),
-      maxDelay: ms.optional(),
-    })
-    .optional(),
-  timeout: ms.optional(),
-  queue: z.string().max(200).optional(),
-  priority: z.number().optional(),
-  concurrency: z.strictObject({ key: z.string().max(200), limit: z.number().int().min(1) }).optional(),
-  rate: z.strictObject({ key: z.string().max(200), limit: z.number().int().min(1), per: ms }).optional(),
-  onError: z.string().max(100).optional(),
-}) satisfies z.ZodType<GraphNode>;
+const strictNode = graphNode.strict();
+const strictNodes = z.array(strictNode).max(NODE_LIMIT);
+const strictOptions = runOptions.strict();
 
-export const createRunBody = z.strictObject({
-  workflow: z.string().min(1).max(200),
-  input: json.optional(),
-  nodes: z.array(graphNode).optional().describe('a graph to run once instead of the registered one'),
-  options: z
-    .strictObject({
-      priority: z.number().optional(),
-      delayUntil: ms.optional(),
-      ttl: ms.optional(),
-      queue: z.string().max(200).optional(),
-      budget: z.strictObject({ amount: z.number(), currency: z.string() }).optional(),
-      idempotencyKey: z.string().min(1).max(200).optional(),
-      concurrency: z.strictObject({ key: z.string().max(200), limit: z.number().int().min(1) }).optional(),
-    })
-    .optional(),
-  tags: z.array(z.string().min(1).max(200)).max(50).optional(),
-  external: z.boolean().optional().describe('another system executes and appends'),
-});
+/** Where a run comes from is not its starter's to say. */
+export const createRunBody = createRun
+  .omit({ lineage: true })
+  .extend({ nodes: strictNodes.optional().describe('a graph to run once instead of the registered one'), options: strictOptions.optional() })
+  .strict();
 
 export const runCreated = z.object({
   id: z.string(),
@@ -79,34 +58,13 @@ export const runCreated = z.object({
   repeated: z.boolean().describe('true = the idempotency key had started this run before'),
 });
 
-const runError = z.looseObject({ code: z.string(), message: z.string() });
-
-const summary = z.object({
-  id: z.string(),
-  workflow: z.string(),
-  status: z.enum(statuses),
-  detail: z.enum(['cancelling', 'failing', 'pausing', 'waiting']).optional(),
-  seq: z.number().describe("the log's head"),
-  createdAt: ms.describe('ms since the epoch'),
-  startedAt: ms.optional(),
-  endedAt: ms.optional(),
-  updatedAt: ms,
-  owner: z.string().optional(),
-  tags: z.array(z.string()),
-  external: z.boolean(),
-  nodes: z.object({ ended: z.number(), total: z.number() }),
-  openWaits: z.number(),
-  cost: z.record(z.string(), z.number()).optional(),
-  error: runError.optional(),
-}) satisfies z.ZodType<RunSummary>;
-
 export const runList = answer<{ runs: RunSummary[]; total: number; next?: string }>(
-  z.object({ runs: z.array(summary), total: z.number(), next: z.string().optional() }),
+  z.object({ runs: z.array(runSummary), total: z.number(), next: z.string().optional() }),
 );
 
-const detail = summary.omit({ nodes: true }).extend({
+const detail = runSummary.omit({ nodes: true }).extend({
   version: z.string().optional().describe("content hash of the workflow's definition"),
-  lineage: z.looseObject({}).optional(),
+  lineage: lineage.optional(),
   input: json,
   output: json.optional(),
   reason: z.string().optional(),
@@ -133,7 +91,7 @@ export const runDetail = answer<RunDetail>(detail);
 /** The catalogue judges type and data; here stands only what every event has. Who sent it is known from the token. */
 export const newEvent = z.strictObject({
   type: z.string().min(1).max(100),
-  node: nodeId.optional(),
+  node: name.optional(),
   step: z.string().min(1).max(400).optional(),
   attempt: z.number().int().min(1).optional(),
   data: z.record(z.string(), json).default({}),
@@ -145,43 +103,42 @@ export function asEvents(events: readonly z.infer<typeof newEvent>[]): NewEvent[
 }
 
 /** The page itself is text: stored events go out as they are. */
-export const eventPage = answer<string>(
-  z.object({
-    run: z.string(),
-    seq: z.number(),
-    through: z.number().describe('the page covers seq … through'),
-    events: z.array(z.looseObject({ seq: z.number(), at: ms, type: z.string(), data: z.record(z.string(), json) })),
-    next: z.string().describe('cursor of the following page'),
-    head: z.number(),
-    done: z.boolean().describe('the run has ended and this page reaches its last event'),
-  }),
-);
+export const eventPage = answer<string>(protocolPage);
 
-export const appendAnswer = z.object({
-  seq: z.number().describe('of the last event written'),
-  repeated: z.boolean().optional().describe('true = it had been written before; nothing was written now'),
-});
+export const appendAnswer = protocolAppendAnswer;
 
 /** An attempt is told of waits that ended while it ran. */
 export const attemptAnswer = answer<AttemptAnswer>(
   appendAnswer.extend({ ended: z.array(z.looseObject({ id: z.string() })).optional() }),
 );
 
-export const workflowBody = z.strictObject({
-  title: z.string().max(200).optional(),
-  description: z.string().max(10_000).optional(),
-  nodes: z.array(graphNode),
-  input: json.optional().describe("JSON Schema of the run's input"),
-  example: json.optional(),
-  output: z.string().optional(),
-});
-
-export const workflowDefinition = workflowBody.extend({ name: z.string().min(1).max(200) });
+export const workflowDefinition = protocolWorkflow
+  .extend({ nodes: strictNodes, output: z.string().optional().describe("an expression for the run's output") })
+  .strict();
+export const workflowBody = workflowDefinition.omit({ name: true });
 export const storedWorkflow = workflowDefinition.extend({ hash: z.string() });
+
+export const retryBody = z.strictObject({
+  from: z
+    .union([z.literal('start'), z.literal('failed'), z.strictObject({ node: id, step: line.optional() })])
+    .describe('the start, the failed nodes, or a finished node or step, which is done again with all that follows'),
+  input: json.optional().describe("replaces the run's input; only from the start"),
+}) satisfies z.ZodType<RetryRun>;
+
+export const scheduleBody = z.strictObject({
+  workflow: id,
+  input: json.optional(),
+  cron: line.optional().describe('five or six fields; exactly one of cron and every'),
+  every: z.int().min(1).optional().describe('ms'),
+  timezone: z.string().max(100).optional().describe('IANA name, e.g. Europe/Berlin; default UTC'),
+  enabled: z.boolean().default(true),
+  tags: tags.optional(),
+  options: strictOptions.optional(),
+}) satisfies z.ZodType<Omit<Schedule, 'id'>>;
 
 export const leaseRef = z.object({
   run: z.string().max(100),
-  node: nodeId,
+  node: name,
   attempt: z.number().int().min(1),
 });
 
@@ -247,6 +204,7 @@ export const problem = z.looseObject({
 });
 z.globalRegistry.add(problem, { id: 'Problem' });
 z.globalRegistry.add(graphNode, { id: 'GraphNode' });
+z.globalRegistry.add(runSummary, { id: 'RunSummary' });
 
 const titles: Record<number, string> = Object.fromEntries(
   [400, 403, 404, 409, 410, 413, 422, 503].map((http) => [
