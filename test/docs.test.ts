@@ -85,6 +85,15 @@ test('[DOC-5] operate.md names every setting of the server, with its default, an
     MILLRACE_GRACE_MS: timings.grace,
     MILLRACE_BODY_LIMIT: config.bodyLimit,
     MILLRACE_RATE_LIMIT: config.rateLimit,
+    MILLRACE_CREATE_RATE: config.createRate,
+    MILLRACE_STALE_JOB_MAX_AGE_MINS: config.scheduler.staleJobMaxAgeMins,
+    MILLRACE_ACTIVE_JOB_TIMEOUT_MINS: config.scheduler.activeJobTimeoutMins,
+    MILLRACE_CHECK_INTERVAL_SECS: config.scheduler.checkIntervalSecs,
+    MILLRACE_ENABLE_AUTO_CLEANUP: config.scheduler.enableAutoCleanup,
+    MILLRACE_ENABLE_AUTO_RECOVERY: config.scheduler.enableAutoRecovery,
+    MILLRACE_RETENTION_COMPLETED_DAYS: config.scheduler.retentionDays.completed,
+    MILLRACE_RETENTION_FAILED_DAYS: config.scheduler.retentionDays.failed,
+    MILLRACE_RETENTION_CANCELLED_DAYS: config.scheduler.retentionDays.cancelled,
     MILLRACE_LOG: config.logLevel,
   };
   for (const [name, value] of documented) expect(value, name).toBe(String(defaults[name] ?? ''));

@@ -8,7 +8,7 @@ type Closer = () => Promise<unknown> | unknown;
 
 /**
  * The whole life of a contender's process: one round, then everything that it started is stopped, last first. It
- * stops the same way when the bench tells it to (SIGTERM) or goes away (disconnect).
+ * stops the same way when something in it fails, when the bench tells it to (SIGTERM) and when that goes away (disconnect).
  */
 export async function contend<Request>(
   round: (request: Request, onClose: (close: Closer) => void) => Promise<RoundAnswer>,
@@ -23,6 +23,10 @@ export async function contend<Request>(
       () => process.exit(1),
     );
   };
+  process.once('uncaughtException', (error) => {
+    console.error(error);
+    leave();
+  });
   process.once('SIGTERM', leave);
   process.once('disconnect', leave);
   let answer: RoundAnswer;

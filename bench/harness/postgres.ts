@@ -18,11 +18,13 @@ interface EmbeddedPostgres {
 
 const shown = ['server_version', 'fsync', 'synchronous_commit', 'wal_sync_method', 'shared_buffers', 'max_connections'];
 
-/** A Postgres of our own with its default settings, in a folder that goes with it. */
+/** A Postgres of our own with its default settings, in a folder that goes with it; both go with `onClose`. */
 export async function startPostgres(
   Embedded: new (options: object) => EmbeddedPostgres,
-): Promise<{ url: string; settings: string; stop(): Promise<void> }> {
+  onClose: (close: () => unknown) => void,
+): Promise<{ url: string; settings: string }> {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-postgres-'));
+  onClose(() => rmSync(folder, { recursive: true, force: true }));
   const port = await freePort();
   const postgres = new Embedded({
     ...{ port, user: 'postgres', password: 'bench', persistent: true, databaseDir: join(folder, 'data') },
@@ -32,6 +34,7 @@ export async function startPostgres(
   });
   chmodSync(folder, 0o755);
   await postgres.initialise();
+  onClose(() => postgres.stop());
   await postgres.start();
   await postgres.createDatabase('bench');
   const client = postgres.getPgClient();
@@ -43,9 +46,5 @@ export async function startPostgres(
   return {
     url: `postgres://postgres:bench@127.0.0.1:${port}/bench`,
     settings: `Postgres ${rows.map(({ name, setting, unit }) => `${name}=${setting}${unit ? `*${unit}` : ''}`).join(' ')}`,
-    async stop() {
-      await postgres.stop();
-      rmSync(folder, { recursive: true, force: true });
-    },
   };
 }

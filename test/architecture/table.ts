@@ -96,7 +96,7 @@ export const table: Row[] = [
 /** Interface files: they import nothing of their implementers. */
 export const interfaces = [
   ...['store/store', 'bus/bus', 'files/files', 'metrics/metrics', 'transport/transport', 'auth/auth'],
-  ...['engine/face', 'hub/face'],
+  ...['engine/face', 'hub/face', 'scheduler/face'],
 ].map((name) => `${server}${name}.ts`);
 
 /** A package from npm that only some files may name. */

@@ -18,5 +18,5 @@ test.concurrent.each([
     console.log(`seed ${seed}, ${cast} is killed at ${points.join(', ')} of ${whole.passed.length} points`);
     for (const point of points) await play(cast, point);
   },
-  60_000,
+  90_000,
 );

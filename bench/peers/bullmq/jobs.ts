@@ -4,8 +4,7 @@ import { contendWithJobs, type Job } from '../../harness/job-load.ts';
 import { startRedis } from './redis.ts';
 
 await contendWithJobs(async (hooks, { inFlight }, onClose) => {
-  const redis = await startRedis();
-  onClose(() => redis.stop());
+  const redis = await startRedis(onClose);
   const connection = { host: '127.0.0.1', port: redis.port, maxRetriesPerRequest: null };
   const queue = new Queue<Job>('job', { connection });
   const worker = new Worker<Job>(

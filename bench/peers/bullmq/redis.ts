@@ -6,14 +6,18 @@ import { Redis } from 'ioredis';
 import { freePort } from '../../harness/free-port.ts';
 
 /** A redis-server of our own with what Redis does by default (snapshots, no append-only file), in a folder that goes with it. */
-export async function startRedis(): Promise<{ port: number; settings: string; stop(): Promise<void> }> {
+export async function startRedis(onClose: (close: () => unknown) => void): Promise<{ port: number; settings: string }> {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-redis-'));
   const port = await freePort();
   const child = spawn('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  process.once('exit', () => child.kill('SIGKILL'));
+  onClose(async () => {
+    child.kill('SIGKILL');
+    await exited;
+    rmSync(folder, { recursive: true, force: true });
+  });
   await new Promise<void>((resolve, reject) => {
     child.once('error', reject);
     child.once('exit', (code) => reject(new Error(`redis-server ended with ${code}.`)));
@@ -21,15 +25,7 @@ export async function startRedis(): Promise<{ port: number; settings: string; st
       if (chunk.toString().includes('Ready to accept connections')) resolve();
     });
   });
-  return {
-    port,
-    settings: await settingsOf(port),
-    async stop() {
-      child.kill('SIGKILL');
-      await exited;
-      rmSync(folder, { recursive: true, force: true });
-    },
-  };
+  return { port, settings: await settingsOf(port) };
 }
 
 async function settingsOf(port: number): Promise<string> {

@@ -9,8 +9,7 @@ import { contendWithSteps, type Mark } from '../../harness/step-load.ts';
 const POOL = 20;
 
 await contendWithSteps(async (_request, onClose) => {
-  const postgres = await startPostgres(EmbeddedPostgres);
-  onClose(() => postgres.stop());
+  const postgres = await startPostgres(EmbeddedPostgres, onClose);
   DBOS.setConfig({
     ...{ name: 'bench', systemDatabaseUrl: postgres.url, systemDatabasePoolSize: POOL, logLevel: 'error' },
   });

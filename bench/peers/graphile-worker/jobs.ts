@@ -7,8 +7,7 @@ import { startPostgres } from '../../harness/postgres.ts';
 import { openPool, worker } from './settings.ts';
 
 await contendWithJobs(async (hooks, _request, onClose) => {
-  const postgres = await startPostgres(EmbeddedPostgres);
-  onClose(() => postgres.stop());
+  const postgres = await startPostgres(EmbeddedPostgres, onClose);
   const logger = new Logger(() => () => undefined);
   const pool = openPool(postgres.url, onClose);
   const utils = await makeWorkerUtils({ pgPool: pool, logger });

@@ -23,6 +23,8 @@ export interface Config {
   bodyLimit: number;
   /** requests of one address in ten seconds */
   rateLimit: number;
+  /** runs that one user may start in a minute */
+  createRate: number;
   logLevel: LogLevel;
 }
 
@@ -86,9 +88,6 @@ export function readConfig(env: Record<string, string | undefined>, overrides: C
     return found;
   };
 
-  const flag = (name: string): boolean => choice(name, ['true', 'false'], 'true') === 'true';
-  const days = (name: string): number => number(name, 30, 0, 36_500);
-
   const { scheduler = {}, ...others } = overrides;
   const secret = text('MILLRACE_JWT_SECRET') ?? text('JWT_SECRET');
   const jwksUrl = text('MILLRACE_JWKS_URL');
@@ -109,19 +108,20 @@ export function readConfig(env: Record<string, string | undefined>, overrides: C
     },
     bodyLimit: number('MILLRACE_BODY_LIMIT', 1024 * 1024, 1024, 64 * 1024 * 1024),
     rateLimit: number('MILLRACE_RATE_LIMIT', 10_000, 1, 10_000_000),
+    createRate: number('MILLRACE_CREATE_RATE', 6_000, 1, 10_000_000),
     logLevel: choice('MILLRACE_LOG', logLevels, 'warn'),
     ...others,
     scheduler: {
       staleJobMaxAgeMins: number('MILLRACE_STALE_JOB_MAX_AGE_MINS', 1_440, 1, 5_256_000),
       activeJobTimeoutMins: number('MILLRACE_ACTIVE_JOB_TIMEOUT_MINS', 60, 1, 5_256_000),
       checkIntervalSecs: number('MILLRACE_CHECK_INTERVAL_SECS', 300, 1, 86_400),
-      enableAutoCleanup: flag('MILLRACE_ENABLE_AUTO_CLEANUP'),
-      enableAutoRecovery: flag('MILLRACE_ENABLE_AUTO_RECOVERY'),
+      enableAutoCleanup: choice('MILLRACE_ENABLE_AUTO_CLEANUP', ['true', 'false'], 'true') === 'true',
+      enableAutoRecovery: choice('MILLRACE_ENABLE_AUTO_RECOVERY', ['true', 'false'], 'true') === 'true',
       ...scheduler,
       retentionDays: {
-        completed: days('MILLRACE_RETENTION_COMPLETED_DAYS'),
-        failed: days('MILLRACE_RETENTION_FAILED_DAYS'),
-        cancelled: days('MILLRACE_RETENTION_CANCELLED_DAYS'),
+        completed: number('MILLRACE_RETENTION_COMPLETED_DAYS', 30, 0, 36_500),
+        failed: number('MILLRACE_RETENTION_FAILED_DAYS', 30, 0, 36_500),
+        cancelled: number('MILLRACE_RETENTION_CANCELLED_DAYS', 30, 0, 36_500),
         ...scheduler.retentionDays,
       },
     },

@@ -108,7 +108,17 @@ export async function createServer(options: ServerOptions = {}): Promise<Server>
     const files = new StoreFiles(store);
 
     const engine = createEngine({
-      ...{ store, bus, files, clock, metrics, server: boot, newId: uuidv7, timings: config.timings },
+      ...{
+        store,
+        bus,
+        files,
+        clock,
+        metrics,
+        server: boot,
+        newId: uuidv7,
+        timings: config.timings,
+        createRate: { limit: config.createRate, per: 60_000 },
+      },
     });
     closers.push(() => engine.stop());
     const scheduler = new Scheduler({

@@ -61,8 +61,12 @@ export function maySee(principal: Principal, run: { id: string; owner?: string; 
   if (only?.run !== undefined && only.run !== run.id) return false;
   if (only?.tag !== undefined && !run.tags?.includes(only.tag)) return false;
   if (only) return only.run !== undefined || only.tag !== undefined;
-  if (principal.roles.some((role) => role !== 'user')) return true;
-  return run.owner === principal.id;
+  return !ownOnly(principal) || run.owner === principal.id;
+}
+
+/** Whether a principal is a mere user, who sees what is theirs; all others see what is the tenant's. */
+export function ownOnly({ roles }: Pick<Principal, 'roles'>): boolean {
+  return roles.every((role) => role === 'user');
 }
 
 /** What this principal sees of a run's row: without the fields of the classes that are hidden from them. */

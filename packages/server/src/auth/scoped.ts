@@ -55,14 +55,17 @@ export function createScopedAuth(auth: Auth, store: Store, clock: Clock, newId: 
       if (principal.grant === undefined) return principal;
       const grant = await store.grant(principal.tenant, principal.grant);
       if (!grant || !alive(grant)) {
-        throw new MillraceError('unauthorized', { detail: 'This scoped token has been used, has expired, or was revoked.' });
+        throw new MillraceError('unauthorized', {
+          detail: 'This scoped token has been used, has expired, or was revoked.',
+        });
       }
       return principalOf(principal, grant);
     },
 
     async grant(principal, { run, tag, wait, access, expiresIn, oneTime, hide }) {
       const { tenant } = principal;
-      if (run === undefined && tag === undefined) throw new MillraceError('invalid_request', { detail: 'Expected a run or a tag.' });
+      if (run === undefined && tag === undefined)
+        throw new MillraceError('invalid_request', { detail: 'Expected a run or a tag.' });
       const [id, now] = [newId(), clock.now()];
       const expires = now + expiresIn;
       // Signed first: where this server cannot sign, nothing is stored. The grant ends sooner than the token, by the ms.
@@ -79,7 +82,9 @@ export function createScopedAuth(auth: Auth, store: Store, clock: Clock, newId: 
 
     async open(token) {
       const { tenant, grant: id } = await auth.verify(token).catch((error: unknown) => {
-        throw error instanceof MillraceError && error.code === 'token_expired' ? new MillraceError('link_spent') : error;
+        throw error instanceof MillraceError && error.code === 'token_expired'
+          ? new MillraceError('link_spent')
+          : error;
       });
       if (id === undefined) throw new MillraceError('unauthorized', { detail: 'This token is not a link.' });
       const grant = await store.grant(tenant, id);

@@ -1,4 +1,4 @@
-import { type BlobRef, type ControlView, type Json, MillraceError } from '@millrace/protocol';
+import { type BlobRef, type ControlView, type Json, MillraceError, type NewEvent } from '@millrace/protocol';
 
 /** ms after its run's end for which a checkpoint can be loaded; a run that has not ended keeps all of its own. */
 export const CHECKPOINT_KEPT = 7 * 24 * 60 * 60_000;
@@ -6,6 +6,15 @@ export const CHECKPOINT_KEPT = 7 * 24 * 60 * 60_000;
 /** Whether nothing can be loaded of this run's checkpoints any more. Their events stay in the log. */
 export function checkpointsExpired({ endedAt }: Pick<ControlView, 'endedAt'>, now: number): boolean {
   return endedAt !== undefined && now - endedAt >= CHECKPOINT_KEPT;
+}
+
+/** What a new run inherits of an ancestor: without its checkpoints where they have expired, and then it says so. */
+export function withoutExpired(inherited: NewEvent[], ancestor: ControlView, now: number): NewEvent[] {
+  if (!checkpointsExpired(ancestor, now) || !inherited.some(({ type }) => type === 'checkpoint.saved'))
+    return inherited;
+  const message = `The checkpoints of ${ancestor.run} have expired; this run goes on from the last finished steps.`;
+  const kept = inherited.filter(({ type }) => type !== 'checkpoint.saved');
+  return [...kept, { type: 'error', by: 'system', data: { code: 'checkpoint_expired', message } }];
 }
 
 /** Errors: node_not_found, checkpoint_not_found (never saved), checkpoint_expired. */

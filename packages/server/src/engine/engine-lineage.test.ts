@@ -163,3 +163,14 @@ test('[ENG-64] a fork goes on from the state at a seq, also of a run that is sti
   const once = await world.engine.fork(ada, run, { seq: at }, 'k');
   expect((await world.engine.fork(ada, run, { seq: at }, 'k')).id).toBe(once.id);
 });
+
+test('[ENG-71] a retry more than seven days after the end has no checkpoints any more, and says so', async () => {
+  const world = rig();
+  const run = await start(world, { name: 'one', nodes: [{ id: 'a', task: 't' }] });
+  const [a] = await world.claim('w');
+  await world.append(a!, step('one', 1), { type: 'checkpoint.saved', data: { key: 'k', state: 5 } }, failed);
+  world.clock.advance(8 * 24 * 60 * 60_000);
+  const { id } = await world.engine.retry(ada, run, { from: 'failed' });
+  expect((await world.log(id)).slice(1).map((event) => event.type)).toEqual(['step.completed', 'error']);
+  expect((await world.log(id)).at(-1)?.data).toMatchObject({ code: 'checkpoint_expired' });
+});

@@ -25,6 +25,7 @@ import { type Bus, topics } from '../bus/bus.ts';
 import type { Files } from '../files/files.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { DueRow, LeaseRow, RunKey, Store } from '../store/store.ts';
+import { withoutExpired } from './checkpoint.ts';
 import type { DueCommand, Prepared, UserCommand } from './command.ts';
 import { CommitLoop, type Committed } from './commit-loop.ts';
 import { type Created, type CreateRate, Creation, hashOf } from './creation.ts';
@@ -121,7 +122,8 @@ class RunEngine implements Engine {
       const { workflow, version } = control;
       if (request.input !== undefined)
         await this.#workflows.checkInput(caller.tenant, workflow, version, request.input);
-      return retryOf(control, request);
+      const { data, inherited } = retryOf(control, request);
+      return { data, inherited: withoutExpired(inherited, control, this.#options.clock.now()) };
     });
   }
 

@@ -7,19 +7,31 @@ import { MillraceError } from '@millrace/protocol/error';
 import Fastify, { type FastifyInstance, LogController } from 'fastify';
 import { validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import { uuidv7 } from 'uuidv7';
-import { approvals } from './approvals.ts';
+import { answers } from './answers.ts';
+import { commands } from './commands.ts';
 import { serveConsole } from './console.ts';
+import { descendants } from './descendants.ts';
 import { events } from './events.ts';
 import { files } from './files.ts';
 import { guard } from './guard.ts';
 import { health } from './health.ts';
+import { inbox } from './inbox.ts';
+import { knowledgeBaseRoutes } from './knowledge-bases.ts';
+import { links } from './links.ts';
 import { metricsPage } from './metrics.ts';
 import { openapi } from './openapi.ts';
 import type { Parts } from './parts.ts';
 import { problemOf, sendProblem } from './problem.ts';
 import { runs } from './runs.ts';
+import { schedules } from './schedules.ts';
+import { waits } from './waits.ts';
 import { workers } from './workers.ts';
 import { workflows } from './workflows.ts';
+
+const resources = [
+  ...[runs, commands, descendants, events, waits, inbox, links, answers, schedules],
+  ...[knowledgeBaseRoutes, workers, workflows, files, health, metricsPage],
+];
 
 /** Every HTTP route, ready to listen. What is refused is refused in this order: host and origin, rate, token, body. */
 export async function createApp(parts: Parts): Promise<FastifyInstance> {
@@ -31,7 +43,7 @@ export async function createApp(parts: Parts): Promise<FastifyInstance> {
     genReqId: () => uuidv7(),
     return503OnClosing: false,
     exposeHeadRoutes: false,
-    routerOptions: { maxParamLength: 300 },
+    routerOptions: { maxParamLength: PARAM_LIMIT },
     frameworkErrors: (error, request, reply) => sendProblem(error, request, reply),
   }).withTypeProvider<ZodTypeProvider>();
   app.setValidatorCompiler(validatorCompiler);
@@ -70,9 +82,7 @@ export async function createApp(parts: Parts): Promise<FastifyInstance> {
   guard(app, auth);
 
   await openapi(app, parts.version);
-  for (const routes of [runs, events, approvals, workers, workflows, files, health, metricsPage]) {
-    await app.register(routes(parts));
-  }
+  for (const routes of resources) await app.register(routes(parts));
   await serveConsole(app, parts.console);
   await app.ready();
   return app;
@@ -96,6 +106,8 @@ export function upgrade({
   };
 }
 
+/** characters of one part of a path: a wait's id or a link's token */
+const PARAM_LIMIT = 2_000;
 const RATE_WINDOW_MS = 10_000;
 
 const corsOptions = {

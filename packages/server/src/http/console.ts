@@ -6,7 +6,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { sendProblem } from './problem.ts';
 
 /** Paths that belong to services: an unknown one is an error, never the console's page. */
-const services = /^\/(api|assets|v1|live|ws|socket\.io|ag-ui|metrics)(\/|\?|$)/;
+const services = /^\/(api|answer|assets|v1|live|ws|socket\.io|ag-ui|metrics)(\/|\?|$)/;
 
 /**
  * Serves the built console. Its assets are named by their content and kept for a year; index.html is asked for again

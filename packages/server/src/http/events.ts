@@ -38,7 +38,7 @@ export const events =
     app.get(
       '/api/runs/:id/events',
       {
-        config: { access: ['run:read'], limited: true },
+        config: { access: ['run:read'], limited: true, redacts: true },
         schema: {
           tags,
           summary: 'The events after a cursor: a JSON page, or a live stream with Accept: text/event-stream',
@@ -51,20 +51,20 @@ export const events =
             snapshot: z.stringbool().optional().describe('of a stream without a cursor: begin with the view at head'),
             token: z.string().optional().describe('for an EventSource, which cannot send headers'),
           }),
-          response: { 200: eventPage, ...problems(400, 404) },
+          response: { 200: eventPage, ...problems(400, 404, 410) },
         },
       },
       async (request, reply) => {
         const principal = principalOf(request);
         const { id } = request.params;
         const { after, snapshot, limit } = request.query;
+        const row = await visibleRun(store, principal, id);
         if (request.headers.accept?.includes('text/event-stream')) {
           const headers = headersOf(reply);
           await sse(request.raw, reply.raw, { hub, clock, principal, run: id, after, snapshot, headers });
           return reply.hijack();
         }
         const cursor = parseCursor(after ?? '0', store.epoch);
-        const row = await visibleRun(store, principal, id);
         const page = await store.readLog(row, cursor.seq, { events: limit, bytes: PAGE_BYTES });
         if (!page) throw new MillraceError('run_not_found');
         if (cursor.epoch !== store.epoch || cursor.seq > page.head) throw gap(after ?? '', page.head);
@@ -75,7 +75,7 @@ export const events =
     app.post(
       '/api/runs/:id/events',
       {
-        config: { access: ['run:append'], limited: true },
+        config: { access: ['run:append'], limited: true, redacts: true },
         schema: {
           tags,
           summary: 'Append to an external run: one event, or an array that is written whole or not at all',
@@ -84,7 +84,7 @@ export const events =
           params,
           headers: producerHeaders,
           body: z.union([newEvent, z.array(newEvent).min(1).max(APPEND_LIMIT)]),
-          response: { 200: appendAnswer, ...problems(400, 404, 409, 413, 422) },
+          response: { 200: appendAnswer, ...problems(400, 404, 409, 410, 413, 422) },
         },
       },
       async (request) => {

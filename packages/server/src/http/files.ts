@@ -24,7 +24,7 @@ export const files =
       '/api/files',
       {
         bodyLimit: FILE_LIMIT,
-        config: { access: ['run:append', 'run:act'] },
+        config: { access: ['run:append', 'run:act'], redacts: true },
         schema: {
           tags,
           summary: 'Store bytes once under their SHA-256; the Content-Type is kept',
@@ -42,7 +42,7 @@ export const files =
     app.get(
       '/api/files/:sha256',
       {
-        config: { access: ['run:read'], limited: true },
+        config: { access: ['run:read'], limited: true, redacts: true },
         schema: {
           tags,
           summary: 'The bytes of a file or of a large value',

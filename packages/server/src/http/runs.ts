@@ -1,8 +1,9 @@
-import { IDEMPOTENCY_HEADER, MillraceError, summarise } from '@millrace/protocol';
+import { MillraceError, summarise } from '@millrace/protocol';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import type { Principal } from '../auth/auth.ts';
+import { ownOnly, type Principal, redactSummary } from '../auth/auth.ts';
 import type { RunRow, RunRowQuery } from '../store/store.ts';
+import { keyHeader, keyOf } from './give-command.ts';
 import { allow, callerOf, principalOf, visibleRun } from './guard.ts';
 import type { Parts } from './parts.ts';
 import { createRunBody, problems, runCreated, runDetail, runList, statuses } from './schemas.ts';
@@ -17,18 +18,18 @@ export const runs =
     app.post(
       '/api/runs',
       {
-        config: { access: ['run:act'] },
+        config: { access: ['run:act'], redacts: true },
         schema: {
           tags,
           summary: 'Start a run, or open one that another system executes (`external`)',
-          headers: z.object({ [IDEMPOTENCY_HEADER]: z.string().min(1).max(200).optional() }),
+          headers: keyHeader,
           body: createRunBody,
           response: { 201: runCreated, ...problems(400, 404, 409, 413, 422) },
         },
       },
       async (request, reply) => {
         if (request.body.external) allow(principalOf(request), ['run:append']);
-        const key = request.headers[IDEMPOTENCY_HEADER] ?? request.body.options?.idempotencyKey;
+        const key = keyOf(request) ?? request.body.options?.idempotencyKey;
         const { id, seq, repeated } = await engine.create(callerOf(request), request.body, key);
         const row = await store.runRow({ tenant: principalOf(request).tenant, run: id });
         return reply
@@ -41,7 +42,7 @@ export const runs =
     app.get(
       '/api/runs',
       {
-        config: { access: ['run:read'], limited: true },
+        config: { access: ['run:read'], limited: true, redacts: true },
         schema: {
           tags,
           summary: 'The runs that you may see, newest first',
@@ -70,7 +71,7 @@ export const runs =
         const principal = principalOf(request);
         const { rows, total } = await rowsFor(principal, filter, limit);
         const next = rows.length === limit ? rows.at(-1)?.run : undefined;
-        return { runs: rows.map((row) => row.summary), total, next };
+        return { runs: rows.map(({ summary }) => redactSummary(summary, principal)), total, next };
       },
     );
 
@@ -80,13 +81,13 @@ export const runs =
       filter: Omit<RunRowQuery, 'tenant' | 'limit'>,
       limit: number,
     ): Promise<{ rows: RunRow[]; total: number }> {
-      const { only, tenant, roles, id } = principal;
+      const { only, tenant, id } = principal;
       if (only?.run !== undefined) {
         const row = await store.runRow({ tenant, run: only.run });
         return row ? { rows: [row], total: 1 } : { rows: [], total: 0 };
       }
       if (only?.tag !== undefined && filter.tag !== undefined && filter.tag !== only.tag) return { rows: [], total: 0 };
-      const own = !only && roles.every((role) => role === 'user');
+      const own = !only && ownOnly(principal);
       if (own && filter.owner !== undefined && filter.owner !== id) return { rows: [], total: 0 };
       const tag = only?.tag ?? filter.tag;
       return store.runRows({ ...filter, tag, owner: own ? id : filter.owner, tenant, limit });
@@ -100,14 +101,11 @@ export const runs =
           tags,
           summary: 'One run: status, nodes, open waits, output',
           params: z.object({ id: z.string() }),
-          response: { 200: runDetail, ...problems(403, 404) },
+          response: { 200: runDetail, ...problems(403, 404, 410) },
         },
       },
       async (request) => {
         const principal = principalOf(request);
-        if (principal.hide?.length) {
-          throw new MillraceError('forbidden', { detail: 'This token hides parts of runs. Read the events instead.' });
-        }
         const row = await visibleRun(store, principal, request.params.id);
         const found = await engine.control({ tenant: row.tenant, run: row.run });
         if (!found) throw new MillraceError('run_not_found');

@@ -7,23 +7,29 @@ import {
   type LeaseState,
   type NewEvent,
   type NodeView,
+  type RedactionClass,
   type RetryRun,
   type RunSummary,
+  redactionClasses,
   type Schedule,
   type WaitView,
+  type WorkflowDefinition,
 } from '@millrace/protocol';
 import {
-  appendAnswer as protocolAppendAnswer,
   createRun,
+  appendAnswer as protocolAppendAnswer,
   workflowDefinition as protocolWorkflow,
 } from '@millrace/protocol/command.schema';
-import { id, json, line, ms, name } from '@millrace/protocol/field.schema';
+import { at, count, id, json, line, ms, name, waitId } from '@millrace/protocol/field.schema';
 import { eventPage as protocolPage, runSummary } from '@millrace/protocol/frame.schema';
-import { graphNode } from '@millrace/protocol/graph.schema';
 import { NODE_LIMIT } from '@millrace/protocol/graph';
+import { graphNode } from '@millrace/protocol/graph.schema';
 import { lineage, runOptions, tags } from '@millrace/protocol/payload-part.schema';
 import { z } from 'zod';
 import type { WorkerInfo } from '../engine/face.ts';
+import type { ScheduleInfo } from '../scheduler/face.ts';
+import type { DocumentRow, KnowledgeBaseRow, WaitRow } from '../store/store.ts';
+import type { Question } from './question.ts';
 
 /**
  * What requests must look like and answers do look like; the OpenAPI document is made of these. Shapes are the
@@ -41,14 +47,16 @@ export function answer<T>(schema: z.ZodType): z.ZodType<T> {
 export const statuses = runSummary.shape.status.options;
 export const idempotencyKey = z.string().min(1).max(200).optional();
 
-const strictNode = graphNode.strict();
-const strictNodes = z.array(strictNode).max(NODE_LIMIT);
+const strictNodes = z.array(graphNode.strict()).max(NODE_LIMIT);
 const strictOptions = runOptions.strict();
 
 /** Where a run comes from is not its starter's to say. */
 export const createRunBody = createRun
   .omit({ lineage: true })
-  .extend({ nodes: strictNodes.optional().describe('a graph to run once instead of the registered one'), options: strictOptions.optional() })
+  .extend({
+    nodes: strictNodes.optional().describe('a graph to run once instead of the registered one'),
+    options: strictOptions.optional(),
+  })
   .strict();
 
 export const runCreated = z.object({
@@ -118,6 +126,16 @@ export const workflowDefinition = protocolWorkflow
 export const workflowBody = workflowDefinition.omit({ name: true });
 export const storedWorkflow = workflowDefinition.extend({ hash: z.string() });
 
+export const workflowVersions = answer<{
+  name: string;
+  versions: (WorkflowDefinition & { hash: string; at: number })[];
+}>(
+  z.object({
+    name: z.string(),
+    versions: z.array(storedWorkflow.extend({ at: at.describe('ms since the epoch') })),
+  }),
+);
+
 export const retryBody = z.strictObject({
   from: z
     .union([z.literal('start'), z.literal('failed'), z.strictObject({ node: id, step: line.optional() })])
@@ -135,6 +153,129 @@ export const scheduleBody = z.strictObject({
   tags: tags.optional(),
   options: strictOptions.optional(),
 }) satisfies z.ZodType<Omit<Schedule, 'id'>>;
+
+export const scheduleInfo = answer<ScheduleInfo>(
+  scheduleBody.extend({
+    id: z.string(),
+    enabled: z.boolean(),
+    by: z.string().describe('who put it first; its runs are theirs'),
+    nextAt: at.optional().describe('its next firing; absent = it will not fire'),
+    lastRun: z.string().optional(),
+    lastAt: at.optional(),
+    lastError: z.object({ at, code: z.string(), message: z.string() }).optional(),
+  }),
+);
+
+export const decisionBody = z.strictObject({
+  decision: z.string().min(1).max(200).describe("approved, rejected, or one of the request's options"),
+  comment: z.string().max(10_000).optional(),
+});
+export const valueBody = z.strictObject({ value: json });
+
+const link = {
+  access: z.enum(['read', 'act']).describe('act: commands and answers, beside reading'),
+  expiresIn: z
+    .int()
+    .min(1_000)
+    .max(366 * 86_400_000)
+    .describe('ms from now, up to 366 days'),
+  oneTime: z.boolean().optional().describe('spent by its first command; default: only where it is for a wait'),
+  hide: z.array(z.enum(redactionClasses as [RedactionClass, ...RedactionClass[]])).optional(),
+};
+export const runLinkBody = z.strictObject({
+  ...link,
+  wait: waitId.optional().describe('the approval or input that it may answer, and nothing else'),
+});
+export const tagLinkBody = z.strictObject({ ...link, tag: id });
+export const linkMade = z.object({
+  id: z.string().describe('revokes it: DELETE /api/links/{id}'),
+  token: z.string(),
+  url: z.string(),
+  expires: at,
+});
+
+export const questionShown = answer<Question>(
+  z.object({
+    run: z.string(),
+    workflow: z.string(),
+    id: z.string(),
+    kind: z.enum(['approval', 'input']),
+    status: z.enum(['open', 'answered', 'timed_out', 'cancelled']),
+    title: z.string(),
+    details: json.optional(),
+    options: z.array(z.string()).describe('decisions that may be given'),
+    schema: json.optional().describe('JSON Schema of the value'),
+    default: json.optional(),
+    requestedAt: at,
+    timeoutAt: at.optional(),
+    decision: z.string().optional(),
+  }),
+);
+export const answerBody = z.strictObject({
+  decision: decisionBody.shape.decision.optional(),
+  comment: decisionBody.shape.comment,
+  value: json.optional().describe('of an input'),
+  form: z.record(z.string(), z.string()).optional().describe("of an input: the page's controls instead of a value"),
+});
+export const answerGiven = z.object({
+  seq: z.number(),
+  run: z.string(),
+  wait: z.string(),
+  decision: z.string().optional(),
+});
+
+export const inboxPage = answer<{ waits: Omit<WaitRow, 'tenant'>[]; next?: string }>(
+  z.object({
+    waits: z.array(
+      z.object({
+        run: z.string(),
+        id: z.string().describe('of the approval or input'),
+        kind: z.enum(['approval', 'input']),
+        node: z.string(),
+        workflow: z.string(),
+        owner: z.string().optional(),
+        title: z.string(),
+        requestedAt: at,
+        timeoutAt: at.optional(),
+        to: z.string().optional().describe('whom an escalation asks'),
+      }),
+    ),
+    next: z.string().optional().describe('asks for the following page'),
+  }),
+);
+
+export const knowledgeBases = answer<{ knowledgeBases: KnowledgeBaseRow[] }>(
+  z.object({
+    knowledgeBases: z.array(
+      z.object({
+        kbId: z.string(),
+        documents: z.object({ processing: count, completed: count, failed: count }),
+        chunks: count,
+        embeddings: count,
+        at: at.describe('of the newest change'),
+      }),
+    ),
+  }),
+);
+
+export const documents = answer<{ documents: DocumentRow[] }>(
+  z.object({
+    documents: z.array(
+      z.object({
+        kbId: z.string(),
+        documentId: z.string(),
+        fileName: z.string(),
+        run: z.string().describe('that told of it last'),
+        status: z.enum(['processing', 'completed', 'failed']),
+        at,
+        bytes: count.optional(),
+        chunks: count.optional(),
+        embeddings: count.optional(),
+        error: z.string().optional(),
+      }),
+    ),
+  }),
+);
 
 export const leaseRef = z.object({
   run: z.string().max(100),
@@ -207,7 +348,7 @@ z.globalRegistry.add(graphNode, { id: 'GraphNode' });
 z.globalRegistry.add(runSummary, { id: 'RunSummary' });
 
 const titles: Record<number, string> = Object.fromEntries(
-  [400, 403, 404, 409, 410, 413, 422, 503].map((http) => [
+  [400, 401, 403, 404, 409, 410, 413, 422, 503].map((http) => [
     http,
     Object.entries(errors)
       .filter(([, row]) => row.http === http)

@@ -26,7 +26,7 @@ export class SilentRuns {
     for (const row of fresh) this.#met.add(id(row));
     for (const done of await Promise.allSettled(fresh.map(act))) {
       if (done.status === 'rejected') this.#failed();
-      if (done.status === 'rejected' || !done.value) void 0;
+      if (done.status === 'rejected' || !done.value) this.#left += 1;
     }
     if (rows.length === limit && fresh.length > 0) return true;
     this.#met.clear();
