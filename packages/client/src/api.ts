@@ -1,4 +1,4 @@
-import { type CreateRun, IDEMPOTENCY_HEADER, type WorkflowDefinition } from '@millrace/protocol/command';
+import { type CreateRun, IDEMPOTENCY_HEADER, type RetryRun, type WorkflowDefinition } from '@millrace/protocol/command';
 import type { EventPage, ListQuery, RunCommand } from '@millrace/protocol/frame';
 import type { Json } from '@millrace/protocol/json';
 import type { ControlView, NodeView, RunSummary, WaitView } from '@millrace/protocol/view';
@@ -89,6 +89,15 @@ export class Api {
   /** Asks something of a run. Errors: run_not_found, invalid_transition, run_ended, forbidden. */
   command(run: string, command: RunCommand, key?: string): Promise<CommandAnswer> {
     return this.#json({ method: 'POST', ...commandRequest(run, command), headers: this.#idempotent(key) });
+  }
+
+  /**
+   * Starts a new run from what an ended one has left. Errors: run_not_found, invalid_transition, node_not_found,
+   * input_invalid, idempotency_conflict, forbidden.
+   */
+  retry(run: string, request: RetryRun, key?: string): Promise<{ id: string; seq: number; repeated: boolean }> {
+    const path = `/api/runs/${encodeURIComponent(run)}/retry`;
+    return this.#json({ method: 'POST', path, body: request, headers: this.#idempotent(key) });
   }
 
   /** The registered workflows, by name. */

@@ -1,6 +1,8 @@
 export { bytesText, costText, moneyText } from './present/amount.ts';
 export { agoText, durationText } from './present/duration.ts';
+export { fieldAt, type InputIssue, initialValue } from './present/form-value.ts';
 export { type LogFilter, logWindow } from './present/log-window.ts';
+export { type RunAction, runActions } from './present/run-actions.ts';
 export { summaryOf, supersededCount } from './present/run-summary.ts';
 export { type AnyStatus, lookOf, type StatusLook, type Tone } from './present/status.ts';
 export { type Timeline, type TimelineRow, timelineOf } from './present/timeline.ts';

@@ -6,7 +6,12 @@ import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { createMemoryHistory, RouterProvider } from '@tanstack/react-router';
 import { act, cleanup, fireEvent, render, screen, waitFor } from '@testing-library/react';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { approvalLog, completedLog, type SampleLog } from '../../client/src/react/components/sample-log.suite.ts';
+import {
+  approvalLog,
+  completedLog,
+  documentsLog,
+  SampleLog,
+} from '../../client/src/react/components/sample-log.suite.ts';
 import { createPages } from './router.tsx';
 
 beforeEach(() => {
@@ -56,17 +61,20 @@ function open(path: string, logs: SampleLog[]) {
     ...{ id: '', view: undefined, status: 'missing', continuity: 'complete', cursor: undefined, error: undefined },
   };
   const approve = vi.fn(async () => ({ seq: 1 }));
-  const runs = new Map(views.map((view) => [view.run, Object.assign(new Held(ready(view)), { approve })]));
+  const command = vi.fn(async () => ({ seq: 1 }));
+  const retry = vi.fn(async () => ({ id: 'run-2', seq: 1, repeated: false }));
+  const runs = new Map(views.map((view) => [view.run, Object.assign(new Held(ready(view)), { approve, command })]));
   const start = vi.fn(async () => ({ id: 'run-1', seq: 1, repeated: false }));
   const example = { question: 'Why?' };
   const api = {
     start,
+    retry,
     workflows: async () => [
       { name: 'hello-job', nodes: [] },
       { name: 'ask-docs', nodes: [], example },
     ],
   };
-  const nobody = Object.assign(new Held(missing), { approve });
+  const nobody = Object.assign(new Held(missing), { approve, command });
   const client = { connection, api, list: () => list, run: (id: string) => runs.get(id) ?? nobody };
   const onToken = vi.fn<(token: string) => void>();
   const pages = createPages(onToken, createMemoryHistory({ initialEntries: [path] }));
@@ -77,7 +85,7 @@ function open(path: string, logs: SampleLog[]) {
       </QueryClientProvider>
     </MillraceProvider>,
   );
-  return { connection, start, approve, onToken, pages };
+  return { connection, start, approve, command, retry, runs, onToken, pages };
 }
 
 const ready = (view: RunView): RunSnapshot => ({
@@ -119,6 +127,46 @@ test('[UI-12] a run page shows status, graph, steps, agent, log and the approval
   for (const name of panels) expect(screen.getByRole('region', { name }), name).toBeTruthy();
   await act(async () => fireEvent.click(screen.getByRole('button', { name: 'Approve' })));
   expect(approve.mock.calls).toEqual([['publish', 'approved', undefined]]);
+});
+
+test('[UI-20] a run is paused from its page, which says Paused when the log does and then offers to resume', async () => {
+  const log = documentsLog();
+  const { command, runs } = open('/runs/run-1', [log]);
+  await act(async () => fireEvent.click(await screen.findByRole('button', { name: 'Pause' })));
+  expect(command.mock.calls).toEqual([[{ type: 'pause' }]]);
+  const heading = screen.getByRole('heading', { level: 1 }).parentElement;
+  expect(heading?.textContent).toContain('Running');
+  act(() => runs.get('run-1')?.set(ready(log.add('run.paused', {}).view())));
+  expect(heading?.textContent).toContain('Pausing');
+  expect(screen.getByRole<HTMLButtonElement>('button', { name: 'Resume' }).disabled).toBe(false);
+});
+
+test('[UI-22] a retry goes on to the page of the run that it made, which names the run it comes from', async () => {
+  const failed = documentsLog().add('run.failed', { error: { code: 'task_failed', message: 'no', retryable: false } });
+  const next = new SampleLog('run-2').add('run.created', {
+    ...{ workflow: 'ask-docs', nodes: [{ id: 'find', task: 'find' }], input: null },
+    lineage: { retryOf: { run: 'run-1', seq: 9 } },
+  });
+  const { retry, pages } = open('/runs/run-1', [failed, next]);
+  await act(async () => fireEvent.click(await screen.findByRole('button', { name: 'Retry from failed' })));
+  expect(retry.mock.calls).toEqual([['run-1', { from: 'failed' }]]);
+  await waitFor(() => expect(pages.state.location.pathname).toBe('/runs/run-2'));
+  expect((await screen.findByText('Retry of')).nextElementSibling?.querySelector('a')?.getAttribute('href')).toBe(
+    '/runs/run-1',
+  );
+});
+
+test('[UI-23] an input is asked for in fields and given once', async () => {
+  const at = { node: 'index', attempt: 1 };
+  const schema = { type: 'object', properties: { city: { type: 'string' } } };
+  const log = documentsLog()
+    .add('input.requested', { inputId: 'index:city', prompt: 'Which city?', schema, default: { city: 'Rome' } }, at)
+    .add('node.waiting', { waits: ['index:city'] }, at);
+  const { command } = open('/runs/run-1', [log]);
+  const field = await screen.findByLabelText<HTMLInputElement>(/^City/);
+  expect([field.value, screen.getByRole('region', { name: 'Which city?' }).contains(field)]).toEqual(['Rome', true]);
+  await act(async () => fireEvent.click(screen.getByRole('button', { name: 'Send' })));
+  expect(command.mock.calls).toEqual([[{ type: 'provide', inputId: 'index:city', value: { city: 'Rome' } }]]);
 });
 
 test('[UI-12] a run that does not exist is said not to, with a way back', async () => {

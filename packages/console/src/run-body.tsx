@@ -1,5 +1,5 @@
 import type { RunSnapshot } from '@millrace/client';
-import { summaryOf, supersededCount } from '@millrace/client/present';
+import { type RunAction, summaryOf, supersededCount } from '@millrace/client/present';
 import {
   AgentStream,
   ApprovalCard,
@@ -7,15 +7,20 @@ import {
   DocumentProgress,
   ErrorPanel,
   FileList,
+  InputCard,
+  RunCommands,
   StepTimeline,
 } from '@millrace/client/react';
+import type { Json } from '@millrace/protocol/json';
 import type { FileView, RunView, WaitView } from '@millrace/protocol/view';
 import { type ReactNode, useState } from 'react';
+import { InputForm } from './input-form.tsx';
 import { InputOutput } from './input-output.tsx';
 import { LogPanel } from './log-panel.tsx';
 import { Panel } from './panel.tsx';
 import { RunGraph } from './run-graph.tsx';
 import { RunHeader } from './run-header.tsx';
+import { RunLink } from './run-link.tsx';
 import { timeText } from './time-text.ts';
 
 export interface RunBodyProps {
@@ -26,33 +31,47 @@ export interface RunBodyProps {
   problem?: string | undefined;
   now: number;
   onDecide(approvalId: string, decision: string, comment?: string): Promise<unknown>;
+  onProvide(inputId: string, value: Json): Promise<unknown>;
+  onAction(action: RunAction): Promise<unknown>;
   /** Fetches a file's bytes; must stay the same function from one render to the next. */
   load(file: FileView): Promise<Blob>;
 }
 
+const linkTo = (run: string, text: string): ReactNode => <RunLink run={run} text={text} />;
 const page = 'grid grid-cols-1 gap-5';
 
 /** A run's page, as a function of its view. What is empty is left out. */
-export function RunBody({ view, continuity, isConnected, problem, now, onDecide, load }: RunBodyProps): ReactNode {
+export function RunBody(props: RunBodyProps): ReactNode {
+  const { view, continuity, isConnected, problem, now, onDecide, onProvide, onAction, load } = props;
   const { control, content } = view;
   const [showSuperseded, setShowSuperseded] = useState(false);
   const superseded = supersededCount(content);
-  const approvals = Object.values(control.waits).filter((wait) => wait.kind === 'approval');
+  const questions = Object.values(control.waits).filter(({ kind }) => kind === 'approval' || kind === 'input');
   const messages = Object.values(content.messages).filter((message) => showSuperseded || !message.superseded);
   const files = content.files.filter((file) => showSuperseded || !file.superseded);
   const { usage } = control;
   const isUsed = usage.inputTokens + usage.outputTokens > 0 || Object.keys(usage.cost).length > 0;
-  const card = (wait: WaitView): ReactNode => (
-    <ApprovalCard
-      key={wait.id}
-      wait={wait}
-      timeText={timeText}
-      onDecide={(decision, comment) => onDecide(wait.id, decision, comment)}
-    />
-  );
+  const card = (wait: WaitView): ReactNode =>
+    wait.kind === 'input' ? (
+      <InputCard
+        key={wait.id}
+        wait={wait}
+        timeText={timeText}
+        form={InputForm}
+        onProvide={(value) => onProvide(wait.id, value)}
+      />
+    ) : (
+      <ApprovalCard
+        key={wait.id}
+        wait={wait}
+        timeText={timeText}
+        onDecide={(decision, comment) => onDecide(wait.id, decision, comment)}
+      />
+    );
   return (
     <div className={isConnected ? page : `${page} mr-stale`}>
-      <RunHeader run={summaryOf(view)} continuity={continuity} now={now} />
+      <RunHeader run={summaryOf(view)} lineage={control.lineage} continuity={continuity} now={now} />
+      <RunCommands control={control} onAction={onAction} />
       {problem !== undefined && (
         <p role="alert" className="text-bad">
           This is the run's last known state; it cannot be followed any more: {problem}
@@ -60,7 +79,7 @@ export function RunBody({ view, continuity, isConnected, problem, now, onDecide,
       )}
       {control.error && <ErrorPanel error={control.error} />}
       {control.status === 'cancelled' && control.reason !== undefined && <p>Cancelled: {control.reason}</p>}
-      {approvals.filter((wait) => wait.status === 'open').map(card)}
+      {questions.filter((wait) => wait.status === 'open').map(card)}
       {control.graph.length > 1 && (
         <Panel title="Graph">
           <RunGraph
@@ -97,14 +116,14 @@ export function RunBody({ view, continuity, isConnected, problem, now, onDecide,
               />
             </Panel>
           )}
-          {approvals.filter((wait) => wait.status !== 'open').map(card)}
+          {questions.filter((wait) => wait.status !== 'open').map(card)}
           <Panel title="Log">
             <LogPanel run={view.run} logs={content.logs} showSuperseded={showSuperseded} />
           </Panel>
         </div>
         <div className="grid grid-cols-1 content-start gap-5">
           <Panel title="Steps">
-            <StepTimeline view={view} now={now} />
+            <StepTimeline view={view} now={now} timeText={timeText} runLink={linkTo} />
           </Panel>
           {content.documentTotal > 0 && (
             <Panel title="Documents">

@@ -1,14 +1,16 @@
 import type { RunSnapshot } from '@millrace/client';
 import { costText, durationText } from '@millrace/client/present';
 import { RunStatus } from '@millrace/client/react';
-import type { RunSummary } from '@millrace/protocol/view';
+import type { ControlView, RunSummary } from '@millrace/protocol/view';
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import { CopyButton } from './copy-button.tsx';
+import { RunLineage } from './run-lineage.tsx';
 import { momentText } from './time-text.ts';
 
 export interface RunHeaderProps {
   run: RunSummary;
+  lineage: ControlView['lineage'];
   continuity: RunSnapshot['continuity'];
   /** ms since the epoch; stands still while what is shown may be out of date */
   now: number;
@@ -25,7 +27,7 @@ const continuities: Record<RunSnapshot['continuity'], { word: string; meaning: s
 };
 
 /** What the run is, how it stands, since when, and whether what is shown is whole. */
-export function RunHeader({ run, continuity, now }: RunHeaderProps): ReactNode {
+export function RunHeader({ run, lineage, continuity, now }: RunHeaderProps): ReactNode {
   const { id, workflow, status, detail, createdAt, startedAt, endedAt, cost, owner, seq } = run;
   const { word, meaning, look } = continuities[continuity];
   return (
@@ -51,6 +53,7 @@ export function RunHeader({ run, continuity, now }: RunHeaderProps): ReactNode {
           <dt>Created</dt>
           <dd>{momentText(createdAt, now)}</dd>
         </div>
+        <RunLineage lineage={lineage} />
         {owner !== undefined && (
           <div>
             <dt>By</dt>

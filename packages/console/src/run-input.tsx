@@ -1,10 +1,11 @@
+import { JsonField } from '@millrace/client/react';
 import type { WorkflowDefinition } from '@millrace/protocol/command';
 import type { Json } from '@millrace/protocol/json';
-import { lazy, type ReactNode, Suspense, useState } from 'react';
-import { JsonField } from './json-field.tsx';
+import { type ReactNode, useState } from 'react';
+import { InputForm } from './input-form.tsx';
 import { useStartRun } from './start-run.ts';
 
-const StartForm = lazy(() => import('./start-form.tsx'));
+const none: [] = [];
 
 /** A workflow's input, as fields or as JSON, filled in with its example, and the button that starts it. */
 export function RunInput({ workflow }: { workflow: WorkflowDefinition }): ReactNode {
@@ -22,11 +23,14 @@ export function RunInput({ workflow }: { workflow: WorkflowDefinition }): ReactN
       }}
     >
       {asJson || schema === undefined ? (
-        <JsonField initial={value ?? null} onChange={setValue} />
+        <JsonField
+          label="Input (JSON)"
+          help={schema === undefined ? 'This workflow takes any JSON.' : 'The server checks it.'}
+          initial={value ?? null}
+          onChange={setValue}
+        />
       ) : (
-        <Suspense fallback={<p className="text-muted">Loading the form…</p>}>
-          <StartForm schema={schema} value={value ?? null} onChange={setValue} />
-        </Suspense>
+        <InputForm schema={schema} value={value ?? null} issues={none} isDisabled={false} onChange={setValue} />
       )}
       {start.error && (
         <p role="alert" className="text-bad">

@@ -3,6 +3,7 @@ import type { FileView } from '@millrace/protocol/view';
 import { Link } from '@tanstack/react-router';
 import { type ReactNode, useCallback } from 'react';
 import { useNow } from './now.ts';
+import { useRunAction } from './run-action.ts';
 import { RunBody } from './run-body.tsx';
 
 /** One run, live. */
@@ -10,6 +11,7 @@ export function RunPage({ id }: { id: string }): ReactNode {
   const client = useClient();
   const { view, status, error, continuity } = useRun(id);
   const { state } = useConnection();
+  const act = useRunAction(id);
   const load = useCallback((file: FileView) => client.api.file(file.url), [client]);
   const isConnected = !isStale(state);
   const now = useNow(isConnected && view !== undefined && view.control.endedAt === undefined);
@@ -22,6 +24,8 @@ export function RunPage({ id }: { id: string }): ReactNode {
         problem={error?.message}
         now={Math.max(now, view.at)}
         onDecide={(approvalId, decision, comment) => client.run(id).approve(approvalId, decision, comment)}
+        onProvide={(inputId, value) => client.run(id).command({ type: 'provide', inputId, value })}
+        onAction={act}
         load={load}
       />
     );

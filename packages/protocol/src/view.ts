@@ -353,7 +353,7 @@ export interface RunSummary {
   createdAt: number;
   startedAt?: number;
   endedAt?: number;
-  /** ms since the epoch, of the last control event */
+  /** ms since the epoch, of the last event that changed what stands here */
   updatedAt: number;
   owner?: string;
   tags: string[];

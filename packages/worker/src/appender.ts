@@ -33,6 +33,9 @@ const ROOM = 1024 * 1024;
 /** Refusals that mean that this attempt has nothing more to say. */
 const OVER = new Set(['stale_attempt', 'stale_producer', 'producer_gap', 'run_ended', 'run_deleted', 'run_not_found']);
 
+/** Made once: the default reason of an abort is slow to make. */
+const CLOSED = 'closed';
+
 /**
  * The one way in which an attempt's events reach the log, in order: everything of a turn is one append, one append
  * is in flight, and what comes meanwhile is the next. An append that got no answer is repeated with the same sequence
@@ -93,7 +96,7 @@ export class Appender {
   }
 
   close(): void {
-    this.#closed.abort();
+    this.#closed.abort(CLOSED);
     this.#queue = [];
     this.#bytes = 0;
     this.#wake();

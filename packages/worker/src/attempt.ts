@@ -38,6 +38,9 @@ type Outcome =
 
 const never = new Promise<never>(() => {});
 
+/** Why an attempt's own waiting ends; a reason that is made once, because making the default one is slow. */
+const OVER = 'over';
+
 /** Runs one assignment: the handler, raced against everything that may end the attempt before the handler does. */
 export class Attempt {
   readonly lease: LeaseRef;
@@ -106,7 +109,7 @@ export class Attempt {
     const outcome = await this.#ended.promise;
     forget();
     await Promise.race([this.#end(outcome, began), this.#lost()]);
-    this.#over.abort();
+    this.#over.abort(OVER);
     this.#appender.close();
   }
 
@@ -124,7 +127,7 @@ export class Attempt {
     if (kind === 'timeout') this.#ended.resolve({ as: 'failed', error: this.#abort.signal.reason });
     if (kind !== 'lost') return;
     this.#ended.resolve({ as: 'over' });
-    this.#over.abort();
+    this.#over.abort(OVER);
     this.#appender.close();
   }
 
@@ -209,7 +212,7 @@ export class Attempt {
     }
     this.#ended.resolve({ as: 'over' });
     this.#stopped = 'parked';
-    this.#over.abort();
+    this.#over.abort(OVER);
     this.#abort.abort(new Stopped('parked'));
     return never;
   }

@@ -124,6 +124,40 @@ test('[CLI-6] trigger starts a run, runs lists it, and errors come with their fi
   expect((await run(['runs'], { MILLRACE_URL: 'http://127.0.0.1:1' })).out).toContain('No server answers');
 });
 
+test('[CLI-20] pause, resume, cancel and retry say what has become of the run', async () => {
+  const { url, token, env } = await start();
+  const { id } = await post(url, token, '/api/runs', { workflow: 'solo', nodes: [{ id: 'only', task: 't' }] });
+  const { id: outside } = await post(url, token, '/api/runs', { workflow: 'outside', external: true });
+  await post(url, token, `/api/runs/${outside}/events`, { type: 'run.started' });
+  expect(await run(['pause', outside, '--reason', 'lunch'], env)).toEqual({ code: 0, out: `${outside}  paused\n` });
+  expect((await run(['pause', outside], env)).out).toContain('(invalid_transition)');
+  expect((await run(['resume', outside], env)).out).toContain('running');
+  expect((await run(['retry', id], env)).out).toContain('(invalid_transition)');
+  expect((await run(['cancel', id], env)).out).toBe(`${id}  cancelled\n`);
+  const retried = await run(['retry', id, '--from', 'start', '--input', '{"n":2}'], env);
+  expect([retried.code, retried.out]).toEqual([0, expect.stringMatching(/^[0-9a-f-]{36}\n$/)]);
+  expect((await run(['retry', id, '--input', '{'], env)).out).toContain('--input is not JSON');
+  expect((await run(['cancel', 'nothing'], env)).out).toContain('(run_not_found)');
+}, 30_000);
+
+test('[CLI-21] inbox lists what waits for people, schedules what starts by the clock', async () => {
+  const { url, token, env } = await start();
+  expect((await run(['inbox'], env)).out).toContain('nothing waits');
+  const { id } = await post(url, token, '/api/runs', { workflow: 'outside', external: true });
+  const ask = { type: 'approval.requested', data: { approvalId: 'go', title: 'Ship it?' } };
+  await post(url, token, `/api/runs/${id}/events`, ask);
+  expect((await run(['inbox'], env)).out).toMatch(new RegExp(`^${id} .* outside  approval go  Ship it\\?\n$`));
+  expect((await run(['inbox', '--kind', 'sleep'], env)).out).toContain('(invalid_request)');
+  await fetch(`${url}/api/schedules/nightly`, {
+    method: 'PUT',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ workflow: 'report', cron: '0 3 * * *', timezone: 'Europe/Berlin' }),
+  });
+  expect((await run(['schedules'], env)).out).toMatch(/^nightly {2}report {2}0 3 \* \* \* Europe\/Berlin {2}next 20/);
+  expect(await run(['schedules', '--remove', 'nightly'], env)).toEqual({ code: 0, out: 'nightly  removed\n' });
+  expect((await run(['schedules', '--remove', 'nightly'], env)).out).toContain('(schedule_not_found)');
+}, 30_000);
+
 test('[CLI-7] tail shows every event once although the server is killed in the middle, and ends with the run', async () => {
   const first = await start();
   const port = new URL(first.url).port;

@@ -3,21 +3,24 @@ import { type CommandDef, defineCommand, renderUsage, runCommand } from 'citty';
 import { Unreachable } from './api.ts';
 import { dev } from './dev.ts';
 import { doctor } from './doctor.ts';
+import { cancel, pause, resume } from './give.ts';
 import type { Host } from './host.ts';
+import { inbox } from './inbox.ts';
 import { paint } from './paint.ts';
+import { retry } from './retry.ts';
 import { runs } from './runs.ts';
+import { schedules } from './schedules.ts';
 import { start } from './start.ts';
 import { tail } from './tail.ts';
 import { token } from './token.ts';
 import { trigger } from './trigger.ts';
 
+const everything = { start, dev, token, trigger, runs, tail, pause, resume, cancel, retry, inbox, schedules, doctor };
+
 /** Runs one command; resolves with the process's exit code. */
 export async function runCli(args: string[], host: Host): Promise<number> {
   const commands: Record<string, CommandDef> = Object.fromEntries(
-    Object.entries({ start, dev, token, runs, tail, trigger, doctor }).map(([name, make]) => [
-      name,
-      make(host) as CommandDef,
-    ]),
+    Object.entries(everything).map(([name, make]) => [name, make(host) as CommandDef]),
   );
   const main = defineCommand({
     meta: { name: 'millrace', version: host.version, description: 'Streams runs of jobs, workflows and agents' },

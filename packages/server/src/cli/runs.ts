@@ -3,6 +3,7 @@ import { defineCommand } from 'citty';
 import type { Host } from './host.ts';
 import { paint, paintStatus } from './paint.ts';
 import { connect, targetArgs } from './target.ts';
+import { timeText } from './time-text.ts';
 
 /** The newest runs, one a line. */
 export const runs = (host: Host) =>
@@ -31,6 +32,5 @@ export const runs = (host: Host) =>
 function runLine({ id, workflow, status, detail, createdAt, nodes, openWaits }: RunSummary): string {
   const state = `${paintStatus(status)}${detail === undefined ? '' : ` (${detail})`}`;
   const waits = openWaits > 0 ? paint('yellow', `  waits for ${openWaits}`) : '';
-  const created = new Date(createdAt).toISOString().replace('T', ' ').slice(0, 19);
-  return `${id}  ${paint('gray', created)}  ${workflow}  ${state}  ${nodes.ended}/${nodes.total}${waits}`;
+  return `${id}  ${paint('gray', timeText(createdAt))}  ${workflow}  ${state}  ${nodes.ended}/${nodes.total}${waits}`;
 }

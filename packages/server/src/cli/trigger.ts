@@ -1,7 +1,6 @@
-import type { Json } from '@millrace/protocol';
-import { MillraceError } from '@millrace/protocol/error';
 import { defineCommand } from 'citty';
 import type { Host } from './host.ts';
+import { parseJson } from './json.ts';
 import { printRun } from './tail.ts';
 import { connect, targetArgs } from './target.ts';
 
@@ -18,7 +17,7 @@ export const trigger = (host: Host) =>
     async run({ args }) {
       const body = {
         workflow: args.workflow,
-        ...(args.input === undefined ? {} : { input: parse(args.input) }),
+        ...(args.input === undefined ? {} : { input: parseJson('--input', args.input) }),
         ...(args.key === undefined ? {} : { options: { idempotencyKey: args.key } }),
       };
       const api = await connect(host, args);
@@ -27,11 +26,3 @@ export const trigger = (host: Host) =>
       if (args.follow && !(await printRun(api, id))) process.exitCode = 1;
     },
   });
-
-function parse(text: string): Json {
-  try {
-    return JSON.parse(text) as Json;
-  } catch (error) {
-    throw new MillraceError('invalid_json', { detail: `--input is not JSON: ${(error as Error).message}.` });
-  }
-}

@@ -121,7 +121,7 @@ export class Creation {
     make: () => Promise<{ data: RunCreated; inherited: NewEvent[] }>,
   ): Promise<Created> {
     const scope = `create/${caller.by}`;
-    const hash = hashOf(body);
+    const hash = key === undefined ? '' : hashOf(body);
     const before = await this.#before(caller.tenant, scope, key, hash);
     if (before) return before;
     const { data, inherited } = await make();

@@ -1,6 +1,10 @@
 import {
   type ControlView,
+  definitionId,
+  type EventType,
   foldControl,
+  type GraphNode,
+  graphIndex,
   isControl,
   isTerminal,
   type NewEvent,
@@ -36,7 +40,10 @@ export class PartDraft {
   readonly #fence: number;
   readonly #boots = new Map<string, string>();
   readonly #producers = new Map<string, ProducerChange>();
+  /** a control event was added */
   #moved = false;
+  /** one that the run's row shows was */
+  #shown = false;
 
   constructor(run: Resident, now: number, timings: Timings) {
     this.run = run;
@@ -66,6 +73,7 @@ export class PartDraft {
     this.run.at = this.at;
     if (control) {
       this.#moved = true;
+      if (!UNSHOWN.has(plain.type)) this.#shown = true;
       this.obligations.take(plain, this.run.control, own);
       foldControl(this.run.control, { ...plain, seq: this.run.head, at: this.at } as RunEvent, undefined, this.trace);
     } else this.obligations.tell(plain);
@@ -101,6 +109,7 @@ export class PartDraft {
 
   #rows(part: Part): void {
     const { control, key } = this.run;
+    if (!this.#shown) return;
     const queue = control.options.queue;
     part.row = {
       status: control.status,
@@ -114,10 +123,12 @@ export class PartDraft {
       part,
       nodeRows(control, this.trace, { key, at: this.at, leaseMs: this.#leaseMs, boots: this.#boots, enqueueAll }),
     );
+    const { nodes } = graphIndex(control.graph);
     for (const { id, from } of this.trace.nodes) {
-      if (from === 'running') this.obligations.settle(`timeout/${id}`);
+      const definition = nodes.get(definitionId(id));
+      if (from === 'running' && definition?.timeout !== undefined) this.obligations.settle(`timeout/${id}`);
       if (from === 'retrying') this.obligations.settle(`retry/${id}`);
-      if (from === 'pending') this.obligations.settle(`evaluate/${id}`);
+      if (from === 'pending' && mayEvaluate(definition)) this.obligations.settle(`evaluate/${id}`);
     }
   }
 
@@ -126,10 +137,12 @@ export class PartDraft {
     const others = [...due.values()].filter((row) => !ended || row.run !== this.run.key.run);
     if (others.length > 0) part.due = others;
     if (documents.size > 0) part.documents = [...documents.values()];
-    if (dequeueAll || ended) part.dequeueAll = true;
+    if (dequeueAll) part.dequeueAll = true;
+    const { owed, control, key } = this.run;
+    for (const row of due.values()) if (row.run === key.run) owed?.add(row.key);
     if (ended) {
-      part.undueAll = true;
-      part.unwaitAll = true;
+      if (!owed || owed.size > 0) part.undueAll = true;
+      if (Object.keys(control.waits).length > 0) part.unwaitAll = true;
       return;
     }
     if (undue.size > 0) part.undue = [...undue];
@@ -141,6 +154,21 @@ export class PartDraft {
   textFrom(first: number, at: number): string {
     return this.events.map((event, index) => eventText(first + index, at, event.text)).join(',');
   }
+}
+
+/** Control events that change nothing of what the run's row shows. */
+const UNSHOWN: ReadonlySet<EventType> = new Set<EventType>([
+  'step.started',
+  'step.completed',
+  'step.failed',
+  'checkpoint.saved',
+]);
+
+/** Whether the node may have waited for an expression. */
+function mayEvaluate(definition: GraphNode | undefined): boolean {
+  if (!definition) return false;
+  const { when, forEach, workflow, input } = definition;
+  return when !== undefined || forEach !== undefined || workflow !== undefined || input !== undefined;
 }
 
 /** An event's JSON text after `"at":…,`. */

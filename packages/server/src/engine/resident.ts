@@ -28,6 +28,8 @@ export interface Resident {
   readonly producers: Map<string, ProducerState | null>;
   /** made by this process since it was created, so a producer that is not in the map never appended */
   readonly whole: boolean;
+  /** keys under which a whole run may have due rows; of any other run nobody knows */
+  readonly owed: Set<string> | undefined;
 }
 
 const PAGE = { events: 5_000, bytes: 8 * 1024 * 1024 };
@@ -58,6 +60,7 @@ export class Residents {
       at: 0,
       producers: new Map(),
       whole: true,
+      owed: new Set(),
     };
     this.#runs.set(id(key), run);
     return run;
@@ -135,6 +138,7 @@ export class Residents {
         at: page.at,
         producers: new Map(),
         whole: false,
+        owed: undefined,
       };
       const raced = this.get(key);
       if (raced) return raced;

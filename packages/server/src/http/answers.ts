@@ -73,7 +73,7 @@ export const answers =
           // Whoever did not hear our answer may ask again with the same key; anything new is refused by the spent grant.
           if (!auth.alive(link) && !(link.oneTime && key !== undefined)) throw new MillraceError('link_spent');
           question = await questionOf(engine, link);
-          const { seq } = await answer(link, commandOf(question, body), key);
+          const { seq } = await answer(request.params.token, link, commandOf(question, body), key);
           const { decision } = body;
           if (wantsPage(request)) return sendPage(reply, 200, answeredPage(decision));
           return { seq, run: link.run, wait: link.wait, ...(decision === undefined ? {} : { decision }) };
@@ -89,7 +89,12 @@ export const answers =
       return link;
     }
 
-    async function answer(link: Link, command: RunCommand, key: string | undefined): Promise<{ seq: number }> {
+    async function answer(
+      token: string,
+      link: Link,
+      command: RunCommand,
+      key: string | undefined,
+    ): Promise<{ seq: number }> {
       const caller = { tenant: link.tenant, by: `link:${link.id}` };
       try {
         return await engine.command(caller, link.run, command, {
@@ -97,7 +102,8 @@ export const answers =
           ...(link.oneTime ? { spend: link.id } : {}),
         });
       } catch (error) {
-        if (!auth.alive(link)) throw new MillraceError('link_spent');
+        // Another answer through the same link may have come first.
+        await open(token);
         // Who answered, and what, is not told to whom it is hidden from.
         if (link.hide.length > 0 && error instanceof MillraceError) throw new MillraceError(error.code);
         throw error;

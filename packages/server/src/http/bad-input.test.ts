@@ -101,6 +101,83 @@ const cases: [string, Who, string, string, unknown, string][] = [
   ['an unknown approval', 'ada', 'POST', '/api/runs/RUN/approvals/none', { decision: 'approved' }, 'wait_not_found'],
   ['an approval without a decision', 'ada', 'POST', '/api/runs/RUN/approvals/none', {}, 'invalid_request'],
   [
+    'a field of a node that nobody knows',
+    'ada',
+    'POST',
+    '/api/runs',
+    { workflow: 'n', nodes: misspelt() },
+    'invalid_request',
+  ],
+  ['a lineage of one’s own', 'ada', 'POST', '/api/runs', { workflow: 'hello', lineage: {} }, 'invalid_request'],
+  ['an unknown command', 'ada', 'POST', '/api/runs/RUN/explode', {}, 'not_found'],
+  ['a reason that is no text', 'ada', 'POST', '/api/runs/RUN/pause', { reason: 7 }, 'invalid_request'],
+  ['a field of a command that nobody knows', 'ada', 'POST', '/api/runs/RUN/cancel', { why: 'x' }, 'invalid_request'],
+  ['a negative ctl', 'ada', 'POST', '/api/runs/RUN/cancel', { ctl: -1 }, 'invalid_request'],
+  ['a pause of a run that was not started', 'ada', 'POST', '/api/runs/RUN/pause', {}, 'invalid_transition'],
+  ['a resume of a run that is not paused', 'ada', 'POST', '/api/runs/RUN/resume', {}, 'invalid_transition'],
+  ["a command to another user's run", 'bob', 'POST', '/api/runs/RUN/cancel', {}, 'run_not_found'],
+  ["a command to another tenant's run", 'stranger', 'POST', '/api/runs/RUN/cancel', {}, 'run_not_found'],
+  ['a worker who cancels', 'will', 'POST', '/api/runs/RUN/cancel', {}, 'forbidden'],
+  ['an unknown input', 'ada', 'POST', '/api/runs/RUN/inputs/none', { value: 1 }, 'wait_not_found'],
+  ['an input without a value', 'ada', 'POST', '/api/runs/RUN/inputs/none', {}, 'invalid_request'],
+  ["an input of another user's run", 'bob', 'POST', '/api/runs/RUN/inputs/none', { value: 1 }, 'run_not_found'],
+  ['a retry of a live run', 'ada', 'POST', '/api/runs/RUN/retry', { from: 'start' }, 'invalid_transition'],
+  ['a retry from nowhere', 'ada', 'POST', '/api/runs/RUN/retry', { from: 'end' }, 'invalid_request'],
+  ["a retry of another user's run", 'bob', 'POST', '/api/runs/RUN/retry', { from: 'start' }, 'run_not_found'],
+  ['a fork without a seq', 'ada', 'POST', '/api/runs/RUN/fork', {}, 'invalid_request'],
+  ['a fork at seq 0', 'ada', 'POST', '/api/runs/RUN/fork', { seq: 0 }, 'invalid_request'],
+  ["a fork of another user's run", 'bob', 'POST', '/api/runs/RUN/fork', { seq: 1 }, 'run_not_found'],
+  ['an inbox of an unknown kind', 'ada', 'GET', '/api/inbox?kind=sleep', undefined, 'invalid_request'],
+  ['an inbox page that is none', 'ada', 'GET', '/api/inbox?after=garbage', undefined, 'invalid_cursor'],
+  ['an inbox page of nothing', 'ada', 'GET', '/api/inbox?limit=0', undefined, 'invalid_request'],
+  ['a schedule without times', 'ada', 'PUT', '/api/schedules/s', { workflow: 'hello' }, 'schedule_invalid'],
+  ['a schedule of cron and interval', 'ada', 'PUT', '/api/schedules/s', both(), 'schedule_invalid'],
+  [
+    'a cron expression that is none',
+    'ada',
+    'PUT',
+    '/api/schedules/s',
+    { workflow: 'w', cron: 'x' },
+    'schedule_invalid',
+  ],
+  ['an unknown time zone', 'ada', 'PUT', '/api/schedules/s', { ...daily(), timezone: 'Mars/X' }, 'schedule_invalid'],
+  ['a schedule without a workflow', 'ada', 'PUT', '/api/schedules/s', { every: 5_000 }, 'invalid_request'],
+  [
+    'a field of a schedule that nobody knows',
+    'ada',
+    'PUT',
+    '/api/schedules/s',
+    { ...daily(), at: 1 },
+    'invalid_request',
+  ],
+  ['a schedule id with a slash', 'ada', 'PUT', '/api/schedules/a%2Fb', daily(), 'invalid_request'],
+  ['a worker who schedules', 'will', 'PUT', '/api/schedules/s', daily(), 'forbidden'],
+  ['an unknown schedule', 'ada', 'DELETE', '/api/schedules/none', undefined, 'schedule_not_found'],
+  ['versions of an unknown workflow', 'ada', 'GET', '/api/workflows/none/versions', undefined, 'workflow_not_found'],
+  ['a page of no knowledge bases', 'ada', 'GET', '/api/kb?limit=0', undefined, 'invalid_request'],
+  ['a link that never ends', 'ada', 'POST', '/api/runs/RUN/links', { access: 'read' }, 'invalid_request'],
+  [
+    'a link for ten years',
+    'ada',
+    'POST',
+    '/api/runs/RUN/links',
+    { access: 'read', expiresIn: 4e11 },
+    'invalid_request',
+  ],
+  [
+    'a link to do everything',
+    'ada',
+    'POST',
+    '/api/runs/RUN/links',
+    { access: 'all', expiresIn: 5e3 },
+    'invalid_request',
+  ],
+  ['a link that hides what is no class', 'ada', 'POST', '/api/runs/RUN/links', hides('all'), 'invalid_request'],
+  ['a link for an unknown wait', 'ada', 'POST', '/api/runs/RUN/links', hides(), 'wait_not_found'],
+  ['an unknown link', 'ada', 'DELETE', '/api/links/none', undefined, 'not_found'],
+  ['an answer by a link that is none', 'nobody', 'POST', '/answer/garbage', { decision: 'approved' }, 'unauthorized'],
+  ['a look at a link that is none', 'nobody', 'GET', '/answer/garbage', undefined, 'unauthorized'],
+  [
     'an attempt that holds no lease',
     'will',
     'POST',
@@ -126,6 +203,22 @@ function cycle() {
     { id: 'a', task: 't', needs: ['b'] },
     { id: 'b', task: 't', needs: ['a'] },
   ];
+}
+
+function misspelt() {
+  return [{ id: 'a', task: 't', wen: '{% true %}' }];
+}
+
+function daily() {
+  return { workflow: 'hello', cron: '0 3 * * *' };
+}
+
+function both() {
+  return { ...daily(), every: 5_000 };
+}
+
+function hides(...hide: string[]) {
+  return { access: 'act', wait: 'none', expiresIn: 60_000, hide };
 }
 
 function note() {

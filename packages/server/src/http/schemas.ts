@@ -15,6 +15,7 @@ import {
   type WaitView,
   type WorkflowDefinition,
 } from '@millrace/protocol';
+import { eventSchema } from '@millrace/protocol/catalogue';
 import {
   createRun,
   appendAnswer as protocolAppendAnswer,
@@ -345,6 +346,7 @@ export const problem = z.looseObject({
 });
 z.globalRegistry.add(problem, { id: 'Problem' });
 z.globalRegistry.add(graphNode, { id: 'GraphNode' });
+z.globalRegistry.add(eventSchema, { id: 'Event' });
 z.globalRegistry.add(runSummary, { id: 'RunSummary' });
 
 const titles: Record<number, string> = Object.fromEntries(

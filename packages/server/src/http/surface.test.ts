@@ -146,26 +146,45 @@ describe('[API-9] the OpenAPI document', () => {
       Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
     );
     expect(routes.sort()).toEqual([
+      'DELETE /api/links/{id}',
+      'DELETE /api/schedules/{id}',
+      'GET /answer/{token}',
       'GET /api/files/{sha256}',
       'GET /api/health',
       'GET /api/health/ready',
+      'GET /api/inbox',
+      'GET /api/kb',
+      'GET /api/kb/{kbId}/documents',
       'GET /api/openapi.json',
       'GET /api/runs',
       'GET /api/runs/{id}',
       'GET /api/runs/{id}/events',
+      'GET /api/schedules',
+      'GET /api/schedules/{id}',
       'GET /api/workers',
       'GET /api/workers/{id}/signals',
       'GET /api/workflows',
       'GET /api/workflows/{name}',
+      'GET /api/workflows/{name}/versions',
       'GET /metrics',
+      'POST /answer/{token}',
+      'POST /api/links',
       'POST /api/runs',
       'POST /api/runs/{id}/approvals/{approvalId}',
+      'POST /api/runs/{id}/cancel',
       'POST /api/runs/{id}/events',
+      'POST /api/runs/{id}/fork',
+      'POST /api/runs/{id}/inputs/{inputId}',
+      'POST /api/runs/{id}/links',
+      'POST /api/runs/{id}/pause',
+      'POST /api/runs/{id}/resume',
+      'POST /api/runs/{id}/retry',
       'POST /api/runs/{run}/attempts/{attempt}/events',
       'POST /api/workers',
       'POST /api/workers/{id}/claim',
       'POST /api/workers/{id}/renew',
       'PUT /api/files',
+      'PUT /api/schedules/{id}',
       'PUT /api/workflows/{name}',
     ]);
     for (const methods of Object.values(paths)) {
@@ -173,7 +192,10 @@ describe('[API-9] the OpenAPI document', () => {
     }
     const create = paths['/api/runs']?.post;
     expect(Object.keys(create?.responses ?? {})).toEqual(['201', '400', '404', '409', '413', '422']);
-    expect(JSON.stringify(create)).toContain('#/components/schemas/Problem');
+    for (const name of ['Problem', 'GraphNode', 'RunSummary', 'Event']) {
+      expect(JSON.stringify(paths)).toContain(`#/components/schemas/${name}`);
+    }
+    expect(JSON.stringify(body).length).toBeLessThan(400_000);
   });
 });
 

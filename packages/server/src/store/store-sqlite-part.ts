@@ -51,7 +51,8 @@ export function writePart(tables: SqliteTables, part: Part, at: number): PartTra
     if (found) runs.change(run, part.row);
     run.ended = part.row.ended ? 1 : 0;
   }
-  runs.move(run);
+  if (found) runs.move(run);
+  else runs.place(run);
   for (const change of part.producers ?? []) keys.moveProducer(run.id, change, first);
   if (part.unique) keys.takeUnique(part.tenant, part.unique, part.run);
   moveWork(tables, part, run, at);

@@ -26,7 +26,7 @@ export function sqliteRuns(db: Database) {
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const insertTag = db.prepare('INSERT OR IGNORE INTO run_tags (tenant, tag, run) VALUES (?, ?, ?)');
-  const insertHead = db.prepare('INSERT INTO heads (run, head, ctl, at, ended) VALUES (?, 0, 0, 0, 0)');
+  const insertHead = db.prepare('INSERT INTO heads (run, head, ctl, at, ended) VALUES (?, ?, ?, ?, ?)');
   const tell = db.prepare('UPDATE runs SET summary = ? WHERE id = ?');
   const update = db.prepare('UPDATE runs SET status = ?, shown = ?, summary = ?, at = ? WHERE id = ?');
   const move = db.prepare('UPDATE heads SET head = ?, ctl = ?, at = ?, ended = ? WHERE run = ?');
@@ -74,7 +74,6 @@ export function sqliteRuns(db: Database) {
       last += 1;
       const id = last;
       insert.run(id, tenant, run, owner, workflow, queue ?? null, status, summary.status, JSON.stringify(summary), at);
-      insertHead.run(id);
       for (const tag of tags) insertTag.run(tenant, tag, id);
       return recent.keep({ tenant, run }, { id, head: 0, ctl: 0, at: 0, ended: 0, status, shown: summary.status });
     },
@@ -89,6 +88,11 @@ export function sqliteRuns(db: Database) {
       run.status = status;
       run.shown = summary.status;
       update.run(status, summary.status, text, run.at, run.id);
+    },
+
+    /** A new run's first head. */
+    place({ id, head, ctl, at, ended }: Head): void {
+      insertHead.run(id, head, ctl, at, ended);
     },
 
     move({ id, head, ctl, at, ended }: Head): void {

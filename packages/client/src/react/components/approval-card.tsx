@@ -1,6 +1,7 @@
 import type { WaitView } from '@millrace/protocol/view';
-import { type ReactNode, useId, useRef, useState } from 'react';
+import { type ReactNode, useId, useState } from 'react';
 import { Details } from './details.tsx';
+import { useSending } from './sending.ts';
 
 export interface ApprovalCardProps {
   /** a wait of kind `approval` */
@@ -45,34 +46,18 @@ function answered(wait: WaitView, timeText: ApprovalCardProps['timeText']): stri
   return `${decision.charAt(0).toUpperCase()}${decision.slice(1)}${by}${at}`;
 }
 
-type Sending = { state: 'idle' | 'sending' | 'sent' } | { state: 'refused'; message: string };
-
 function Decide({ options, onDecide }: { options: string[]; onDecide: ApprovalCardProps['onDecide'] }): ReactNode {
   const [comment, setComment] = useState('');
-  const [sending, setSending] = useState<Sending>({ state: 'idle' });
-  const isBusy = useRef(false);
-  const decide = async (decision: string): Promise<void> => {
-    if (isBusy.current) return;
-    isBusy.current = true;
-    setSending({ state: 'sending' });
-    try {
-      await onDecide(decision, comment.trim() === '' ? undefined : comment.trim());
-      setSending({ state: 'sent' });
-    } catch (error) {
-      isBusy.current = false;
-      setSending({ state: 'refused', message: error instanceof Error ? error.message : String(error) });
-    }
-  };
-  const isOff = sending.state === 'sending' || sending.state === 'sent';
+  const { sending, isOff, send } = useSending();
+  const decide = (decision: string): void =>
+    send(() => onDecide(decision, comment.trim() === '' ? undefined : comment.trim()));
   const button = (decision: string, label: string, look: string): ReactNode => (
     <button
       key={decision}
       type="button"
       className={`mr-button ${look}`}
       disabled={isOff}
-      onClick={() => {
-        decide(decision).catch(() => {});
-      }}
+      onClick={() => decide(decision)}
     >
       {label}
     </button>
@@ -90,7 +75,7 @@ function Decide({ options, onDecide }: { options: string[]; onDecide: ApprovalCa
           onChange={(event) => setComment(event.target.value)}
         />
       </label>
-      <div className="mr-approval-buttons">
+      <div className="mr-buttons">
         {button('approved', 'Approve', 'mr-button-main')}
         {options
           .filter((option) => option !== 'approved' && option !== 'rejected')
@@ -106,7 +91,7 @@ function Decide({ options, onDecide }: { options: string[]; onDecide: ApprovalCa
       </p>
       {sending.state === 'refused' && (
         <p role="alert" className="mr-error">
-          The decision was not taken: {sending.message}
+          The decision was not taken: {sending.error.message}
         </p>
       )}
     </>

@@ -9,7 +9,7 @@ import { DocumentProgress } from './document-progress.tsx';
 import { ErrorPanel } from './error-panel.tsx';
 import { FileList } from './file-list.tsx';
 import { RunStatus } from './run-status.tsx';
-import { completedLog, documentsLog, START } from './sample-log.suite.ts';
+import { completedLog, documentsLog, START, streamingLog } from './sample-log.suite.ts';
 import { briefOf, StepTimeline } from './step-timeline.tsx';
 
 afterEach(cleanup);
@@ -71,13 +71,35 @@ test('documents: how many are indexed, of how many chunks; a failed one stands f
 });
 
 test('steps: nodes with their steps in order; a long list is folded and can be opened', () => {
-  render(<StepTimeline view={documentsLog('run-1', 30).view()} now={START} />);
+  render(<StepTimeline view={documentsLog('run-1', 30).view()} now={START} timeText={String} />);
   const names = () => screen.getAllByRole('listitem').map((item) => within(item).getAllByTitle(/./)[0]?.title);
   expect(names()).toHaveLength(12);
   expect(names().slice(0, 2)).toEqual(['find', 'index']);
   expect(names().slice(-2)).toEqual(['answer', 'report']);
   fireEvent.click(screen.getByRole('button', { name: 'Show all 34' }));
   expect(names()).toHaveLength(34);
+});
+
+test('[UI-24] steps: a sleep says until when, and a child run leads to its page and says how it failed', () => {
+  const at = { node: 'report', attempt: 1 };
+  const log = streamingLog()
+    .add('node.started', {}, at)
+    .add('sleep.started', { sleepId: 'report:nap', until: START + 60_000 }, at)
+    .add('child.started', { childId: 'report:sub', run: 'child-run-1', workflow: 'translate' }, at)
+    .add('child.ended', { childId: 'report:sub', outcome: 'failed' }, { node: 'report' });
+  const timeText = (ms: number) => new Date(ms).toISOString().slice(11, 19);
+  const runLink = (run: string, text: string) => <a href={`/runs/${run}`}>{text}</a>;
+  const shown = render(<StepTimeline view={log.view()} now={START} timeText={timeText} runLink={runLink} />);
+  fireEvent.click(screen.getByRole('button', { name: /^Show all/ }));
+  expect(screen.getByText('sleeps until 09:01:00')).toBeTruthy();
+  const link = screen.getByRole('link', { name: 'run ld-run-1' });
+  expect([link.getAttribute('href'), link.parentElement?.textContent]).toEqual([
+    '/runs/child-run-1',
+    'run ld-run-1, failed',
+  ]);
+  log.add('sleep.ended', { sleepId: 'report:nap' }, { node: 'report' });
+  shown.rerender(<StepTimeline view={log.view()} now={START} timeText={timeText} />);
+  expect(screen.queryByText(/sleeps until/)).toBeNull();
 });
 
 test('steps that run or failed stay in the folded list', () => {

@@ -5,14 +5,21 @@ import { lookOf } from '../../present/status.ts';
 import { type TimelineRow, timelineOf } from '../../present/timeline.ts';
 import { Bar } from './bar.tsx';
 import { StatusIcon } from './status-icon.tsx';
+import { hasNote, WaitNote, type WaitNoteProps } from './wait-note.tsx';
 
 const BRIEF = 12;
 
+export interface StepTimelineProps extends Pick<WaitNoteProps, 'timeText' | 'runLink'> {
+  view: RunView;
+  /** ms since the epoch; the time of the last event while the connection is away */
+  now: number;
+}
+
 /**
  * What happened when: every node with its steps and waits, each with its place in the run's time. A long list is
- * folded to what needs a look. `now`: ms since the epoch; the time of the last event while the connection is away.
+ * folded to what needs a look.
  */
-export function StepTimeline({ view, now }: { view: RunView; now: number }): ReactNode {
+export function StepTimeline({ view, now, timeText, runLink }: StepTimelineProps): ReactNode {
   const [isWhole, setWhole] = useState(false);
   const { rows } = timelineOf(view, now);
   const shown = isWhole ? rows : briefOf(rows);
@@ -20,7 +27,7 @@ export function StepTimeline({ view, now }: { view: RunView; now: number }): Rea
     <>
       <ol className="mr-steps" aria-label="Steps">
         {shown.map((row) => (
-          <Row key={row.key} row={row} view={view} now={now} />
+          <Row key={row.key} row={row} view={view} now={now} timeText={timeText} runLink={runLink} />
         ))}
       </ol>
       {rows.length > BRIEF && (
@@ -45,10 +52,11 @@ export function briefOf(rows: readonly TimelineRow[]): readonly TimelineRow[] {
   return rows.filter((row) => kept.has(row));
 }
 
-function Row({ row, view, now }: { row: TimelineRow; view: RunView; now: number }): ReactNode {
+function Row({ row, view, now, timeText, runLink }: StepTimelineProps & { row: TimelineRow }): ReactNode {
   const { key, kind, label, status, startedAt, endedAt, left, width } = row;
   const { word, tone } = lookOf(status);
   const { note, error, stepKey } = about(view.control, row);
+  const wait = kind === 'wait' ? view.control.waits[key.slice(key.indexOf('/#') + 2)] : undefined;
   const progress = status === 'running' ? view.content.progresses[key] : undefined;
   return (
     <li className={kind === 'node' ? 'mr-step mr-step-node' : 'mr-step'}>
@@ -75,6 +83,11 @@ function Row({ row, view, now }: { row: TimelineRow; view: RunView; now: number 
         <span className="mr-step-more">
           <Bar label={`Progress of ${label}`} percent={progress.progress} />
           {progress.message !== undefined && <span className="mr-quiet">{progress.message}</span>}
+        </span>
+      )}
+      {wait && hasNote(wait) && (
+        <span className="mr-step-more mr-quiet">
+          <WaitNote wait={wait} timeText={timeText} runLink={runLink} />
         </span>
       )}
       {error !== undefined && <span className="mr-step-more mr-error">{error}</span>}
