@@ -130,7 +130,7 @@ test('[UI-12] a run page shows status, graph, steps, agent, log and the approval
 });
 
 test('[UI-20] a run is paused from its page, which says Paused when the log does and then offers to resume', async () => {
-  const log = documentsLog();
+  const log = streamingLog();
   const { command, runs } = open('/runs/run-1', [log]);
   await act(async () => fireEvent.click(await screen.findByRole('button', { name: 'Pause' })));
   expect(command.mock.calls).toEqual([[{ type: 'pause' }]]);

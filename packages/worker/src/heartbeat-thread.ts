@@ -28,7 +28,11 @@ export function createThreadHeartbeat(options: HeartbeatOptions & { url: string;
   };
   const book = new LeaseBook(
     clock,
-    (lease) => tell({ ...lease, state: 'lost', reason: 'not renewed in time' }),
+    (lease) => {
+      // The book has dropped it: the thread must stop renewing what nobody holds any more.
+      order();
+      tell({ ...lease, state: 'lost', reason: 'not renewed in time' });
+    },
     refresh,
   );
   const order = (): void => port.postMessage({ leases: book.leases } satisfies RenewOrder);

@@ -73,6 +73,16 @@ describe('a worker over HTTP', () => {
     expect(count('POST /workers/w1/renew') - renewals).toBeLessThanOrEqual(1);
   });
 
+  test('[WRK-68] a lease that was given up while the server was away is not renewed when it is back', async () => {
+    const reasons: unknown[] = [];
+    await begin({ leaseMs: 400, renewMs: 100, away: 1_000 }, (ctx) => {
+      ctx.signal.addEventListener('abort', () => reasons.push((ctx.signal.reason as { kind: string }).kind));
+      return new Promise(() => {});
+    });
+    await vi.waitFor(() => expect(reasons).toEqual(['lost']), { timeout: 10_000 });
+    await vi.waitFor(() => expect(fenced).toBe(true), { timeout: 10_000 });
+  });
+
   test('[WRK-33] registers again with a server that does not know it any more', async () => {
     await begin({ leaseMs: 6_000, renewMs: 2_000, forgetful: true }, () => 'done');
     await vi.waitFor(() => expect(told('node.completed')).toHaveLength(1), { timeout: 5_000 });

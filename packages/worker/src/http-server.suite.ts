@@ -13,6 +13,8 @@ export interface ServerData {
   forgetful?: boolean;
   /** cuts the connection of the first append after it was written */
   cutsReply?: boolean;
+  /** is away for so many ms after the claim: renewals get no answer */
+  away?: number;
 }
 
 export type ServerNews =
@@ -20,7 +22,8 @@ export type ServerNews =
   | { request: string; body: unknown; authorization: string | undefined }
   | { fenced: true };
 
-const { leaseMs, renewMs, forgetful, cutsReply } = workerData as ServerData;
+const { leaseMs, renewMs, forgetful, cutsReply, away = 0 } = workerData as ServerData;
+let claimedAt = Infinity;
 const assignment = {
   run: 'r1',
   node: 'n',
@@ -87,11 +90,16 @@ function answer({ method, url = '', headers }: IncomingMessage, response: Server
       });
     if (given) return;
     given = true;
-    renewedAt = Date.now();
+    claimedAt = Date.now();
+    renewedAt = claimedAt;
     return json(200, { assignments: [assignment] });
   }
   if (path.endsWith('/renew')) {
     renewedAt = Date.now();
+    if (renewedAt - claimedAt < away) {
+      response.destroy();
+      return;
+    }
     return json(200, { leases: (body.leases ?? []).map((lease) => ({ ...lease, state: fenced ? 'lost' : 'held' })) });
   }
   if (path.endsWith('/signals')) {

@@ -10,7 +10,8 @@ import { keyHeader, keyOf } from './give-command.ts';
 import type { Parts } from './parts.ts';
 import { problemOf } from './problem.ts';
 import { type Question, questionOf } from './question.ts';
-import { answerBody, answerGiven, problems, questionShown } from './schemas.ts';
+import { problems } from './schemas.ts';
+import { answerBody, answerGiven, questionShown } from './wait-schemas.ts';
 
 const tags = ['links'];
 const params = z.object({ token: z.string() });

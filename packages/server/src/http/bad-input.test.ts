@@ -108,6 +108,14 @@ const cases: [string, Who, string, string, unknown, string][] = [
     { workflow: 'n', nodes: misspelt() },
     'invalid_request',
   ],
+  [
+    'a field of a retry policy that nobody knows',
+    'olga',
+    'PUT',
+    '/api/workflows/n',
+    { nodes: eager() },
+    'invalid_request',
+  ],
   ['a lineage of one’s own', 'ada', 'POST', '/api/runs', { workflow: 'hello', lineage: {} }, 'invalid_request'],
   ['an unknown command', 'ada', 'POST', '/api/runs/RUN/explode', {}, 'not_found'],
   ['a reason that is no text', 'ada', 'POST', '/api/runs/RUN/pause', { reason: 7 }, 'invalid_request'],
@@ -207,6 +215,10 @@ function cycle() {
 
 function misspelt() {
   return [{ id: 'a', task: 't', wen: '{% true %}' }];
+}
+
+function eager() {
+  return [{ id: 'a', task: 't', retry: { attempts: 2, maxAttempts: 3 } }];
 }
 
 function daily() {

@@ -5,7 +5,8 @@ import { ownOnly } from '../auth/auth.ts';
 import type { WaitQuery, WaitRow } from '../store/store.ts';
 import { principalOf } from './guard.ts';
 import type { Parts } from './parts.ts';
-import { inboxPage, problems } from './schemas.ts';
+import { problems } from './schemas.ts';
+import { inboxPage } from './wait-schemas.ts';
 
 const PAGE = 50;
 const PAGE_LIMIT = 500;

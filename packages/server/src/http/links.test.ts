@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type Answer, type Served, serve, type Who } from './served.suite.ts';
 
 let served: Served;
@@ -76,6 +76,25 @@ describe('[SEC-20] a token for one run', () => {
     const both = await Promise.all(['pause', 'cancel'].map((type) => as(token, 'POST', `/api/runs/${run}/${type}`)));
     expect(both.filter(({ status }) => status === 200)).toHaveLength(1);
     expect((await as(token, 'GET', `/api/runs/${run}`)).body).toMatchObject({ code: 'unauthorized', status: 401 });
+  });
+
+  test('over a socket allows the same, and is spent by the first command there too', async () => {
+    const { token, id } = await link({ access: 'act', oneTime: true });
+    const socket = new WebSocket(`${served.server.url.replace('http', 'ws')}/live`, 'millrace.v1');
+    const heard: { type: string; problem?: { code: string } }[] = [];
+    socket.onmessage = ({ data }) => heard.push(...[JSON.parse(data as string)].flat());
+    await new Promise((resolve) => {
+      socket.onopen = resolve;
+    });
+    const command = (type: string) => ({ type: 'command', id: 1, run, command: { type } });
+    socket.send(JSON.stringify({ type: 'hello', token }));
+    await vi.waitFor(() => expect(heard).toMatchObject([{ type: 'hello', user: id }]));
+    socket.send(JSON.stringify(command('pause')));
+    await vi.waitFor(() => expect(heard).toHaveLength(2));
+    socket.send(JSON.stringify(command('resume')));
+    await vi.waitFor(() => expect(heard).toHaveLength(3));
+    expect(heard.slice(1)).toMatchObject([{ type: 'ok' }, { type: 'error', problem: { code: 'link_spent' } }]);
+    socket.close();
   });
 
   test('that hides classes never shows them, neither in rows nor in refusals', async () => {

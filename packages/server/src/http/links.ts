@@ -6,7 +6,8 @@ import { byOf, hasScope, ownOnly, type Principal } from '../auth/auth.ts';
 import type { GrantRequest } from '../auth/scoped.ts';
 import { allow, principalOf, visibleRun } from './guard.ts';
 import type { Parts } from './parts.ts';
-import { linkMade, problems, runLinkBody, tagLinkBody } from './schemas.ts';
+import { problems } from './schemas.ts';
+import { linkMade, runLinkBody, tagLinkBody } from './wait-schemas.ts';
 
 const tags = ['links'];
 const description =

@@ -7,10 +7,8 @@ import {
   type LeaseState,
   type NewEvent,
   type NodeView,
-  type RedactionClass,
   type RetryRun,
   type RunSummary,
-  redactionClasses,
   type Schedule,
   type WaitView,
   type WorkflowDefinition,
@@ -21,16 +19,15 @@ import {
   appendAnswer as protocolAppendAnswer,
   workflowDefinition as protocolWorkflow,
 } from '@millrace/protocol/command.schema';
-import { at, count, id, json, line, ms, name, waitId } from '@millrace/protocol/field.schema';
+import { at, count, id, json, line, ms, name } from '@millrace/protocol/field.schema';
 import { eventPage as protocolPage, runSummary } from '@millrace/protocol/frame.schema';
 import { NODE_LIMIT } from '@millrace/protocol/graph';
-import { graphNode } from '@millrace/protocol/graph.schema';
+import { graphNode, retryPolicy } from '@millrace/protocol/graph.schema';
 import { lineage, runOptions, tags } from '@millrace/protocol/payload-part.schema';
 import { z } from 'zod';
 import type { WorkerInfo } from '../engine/face.ts';
 import type { ScheduleInfo } from '../scheduler/face.ts';
-import type { DocumentRow, KnowledgeBaseRow, WaitRow } from '../store/store.ts';
-import type { Question } from './question.ts';
+import type { DocumentRow, KnowledgeBaseRow } from '../store/store.ts';
 
 /**
  * What requests must look like and answers do look like; the OpenAPI document is made of these. Shapes are the
@@ -48,7 +45,7 @@ export function answer<T>(schema: z.ZodType): z.ZodType<T> {
 export const statuses = runSummary.shape.status.options;
 export const idempotencyKey = z.string().min(1).max(200).optional();
 
-const strictNodes = z.array(graphNode.strict()).max(NODE_LIMIT);
+const strictNodes = z.array(graphNode.extend({ retry: retryPolicy.strict().optional() }).strict()).max(NODE_LIMIT);
 const strictOptions = runOptions.strict();
 
 /** Where a run comes from is not its starter's to say. */
@@ -164,84 +161,6 @@ export const scheduleInfo = answer<ScheduleInfo>(
     lastRun: z.string().optional(),
     lastAt: at.optional(),
     lastError: z.object({ at, code: z.string(), message: z.string() }).optional(),
-  }),
-);
-
-export const decisionBody = z.strictObject({
-  decision: z.string().min(1).max(200).describe("approved, rejected, or one of the request's options"),
-  comment: z.string().max(10_000).optional(),
-});
-export const valueBody = z.strictObject({ value: json });
-
-const link = {
-  access: z.enum(['read', 'act']).describe('act: commands and answers, beside reading'),
-  expiresIn: z
-    .int()
-    .min(1_000)
-    .max(366 * 86_400_000)
-    .describe('ms from now, up to 366 days'),
-  oneTime: z.boolean().optional().describe('spent by its first command; default: only where it is for a wait'),
-  hide: z.array(z.enum(redactionClasses as [RedactionClass, ...RedactionClass[]])).optional(),
-};
-export const runLinkBody = z.strictObject({
-  ...link,
-  wait: waitId.optional().describe('the approval or input that it may answer, and nothing else'),
-});
-export const tagLinkBody = z.strictObject({ ...link, tag: id });
-export const linkMade = z.object({
-  id: z.string().describe('revokes it: DELETE /api/links/{id}'),
-  token: z.string(),
-  url: z.string(),
-  expires: at,
-});
-
-export const questionShown = answer<Question>(
-  z.object({
-    run: z.string(),
-    workflow: z.string(),
-    id: z.string(),
-    kind: z.enum(['approval', 'input']),
-    status: z.enum(['open', 'answered', 'timed_out', 'cancelled']),
-    title: z.string(),
-    details: json.optional(),
-    options: z.array(z.string()).describe('decisions that may be given'),
-    schema: json.optional().describe('JSON Schema of the value'),
-    default: json.optional(),
-    requestedAt: at,
-    timeoutAt: at.optional(),
-    decision: z.string().optional(),
-  }),
-);
-export const answerBody = z.strictObject({
-  decision: decisionBody.shape.decision.optional(),
-  comment: decisionBody.shape.comment,
-  value: json.optional().describe('of an input'),
-  form: z.record(z.string(), z.string()).optional().describe("of an input: the page's controls instead of a value"),
-});
-export const answerGiven = z.object({
-  seq: z.number(),
-  run: z.string(),
-  wait: z.string(),
-  decision: z.string().optional(),
-});
-
-export const inboxPage = answer<{ waits: Omit<WaitRow, 'tenant'>[]; next?: string }>(
-  z.object({
-    waits: z.array(
-      z.object({
-        run: z.string(),
-        id: z.string().describe('of the approval or input'),
-        kind: z.enum(['approval', 'input']),
-        node: z.string(),
-        workflow: z.string(),
-        owner: z.string().optional(),
-        title: z.string(),
-        requestedAt: at,
-        timeoutAt: at.optional(),
-        to: z.string().optional().describe('whom an escalation asks'),
-      }),
-    ),
-    next: z.string().optional().describe('asks for the following page'),
   }),
 );
 

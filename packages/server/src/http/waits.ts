@@ -2,7 +2,8 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { giveCommand, keyHeader } from './give-command.ts';
 import type { Parts } from './parts.ts';
-import { decisionBody, json, problems, valueBody } from './schemas.ts';
+import { json, problems } from './schemas.ts';
+import { decisionBody, valueBody } from './wait-schemas.ts';
 
 const tags = ['waits'];
 const config = { access: ['run:act'] as const, limited: true as const, redacts: true as const };
