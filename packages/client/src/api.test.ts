@@ -1,8 +1,8 @@
 import { expect, test, vi } from 'vitest';
 import { Api } from './api.ts';
+import { SimulatedClock } from './simulated-clock.suite.ts';
 import { TokenSource } from './token.ts';
 import { nativePlatform } from './transport.ts';
-import { SimulatedClock } from './simulated-clock.suite.ts';
 
 test('[CLT-41] a retry is asked for under one key, so that a repeat of it makes no second run', async () => {
   const fetch = vi.fn(async () => Response.json({ id: 'run-2', seq: 1, repeated: false }));

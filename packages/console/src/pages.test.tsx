@@ -11,6 +11,7 @@ import {
   completedLog,
   documentsLog,
   SampleLog,
+  streamingLog,
 } from '../../client/src/react/components/sample-log.suite.ts';
 import { createPages } from './router.tsx';
 

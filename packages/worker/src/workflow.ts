@@ -15,8 +15,6 @@ interface WorkflowFacts {
   input?: Json;
   /** shown by the start form */
   example?: Json;
-  /** an expression for the run's output; default: the output of the only last node, or of all by id */
-  output?: string;
 }
 
 export type WorkflowSpec<Id extends string = string> = WorkflowFacts &

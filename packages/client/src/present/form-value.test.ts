@@ -1,3 +1,4 @@
+import { MillraceError } from '@millrace/protocol/error';
 import { expect, test } from 'vitest';
 import { fieldAt, initialValue, issuesOf } from './form-value.ts';
 
@@ -26,6 +27,7 @@ test('[CLT-40] an issue belongs to a field where the schema has one at its path'
   const has = ['name', 'place.city', 'place', 'nope', ''].map((path) => fieldAt(schema, path) !== undefined);
   expect(has).toEqual([true, true, false, false, false]);
   expect(fieldAt({ type: 'string' }, '')).toEqual({ type: 'string' });
-  expect(issuesOf({ issues: [{ path: 'a', message: 'b' }, null, { path: 1 }] })).toEqual([{ path: 'a', message: 'b' }]);
-  expect(issuesOf(undefined)).toEqual([]);
+  const facts = { issues: [{ path: 'a', message: 'b' }, null, { path: 1 }] };
+  expect(issuesOf(new MillraceError('input_invalid', { facts }))).toEqual([{ path: 'a', message: 'b' }]);
+  expect(issuesOf(new Error('other'))).toEqual([]);
 });

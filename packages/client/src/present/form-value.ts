@@ -1,3 +1,4 @@
+import { MillraceError } from '@millrace/protocol/error';
 import type { Json } from '@millrace/protocol/json';
 
 /** Where a value does not fit its JSON Schema; `path` is dotted, '' = the value itself. */
@@ -36,8 +37,8 @@ export function fieldAt(schema: Json | undefined, path: string): Json | undefine
 }
 
 /** The issues that an `input_invalid` tells of; [] where it tells of none. */
-export function issuesOf(facts: Record<string, unknown> | undefined): InputIssue[] {
-  const issues: unknown = facts?.issues;
+export function issuesOf(error: Error | undefined): InputIssue[] {
+  const issues: unknown = error instanceof MillraceError ? error.facts?.issues : undefined;
   return Array.isArray(issues) ? issues.filter(isIssue) : [];
 }
 

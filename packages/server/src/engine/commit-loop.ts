@@ -184,6 +184,9 @@ export class CommitLoop {
 
   #decide(item: Item, draft: PartDraft): Answer | MillraceError {
     const { command } = item;
+    if (item.guards?.spend?.some(({ id }) => draft.spend?.some((spent) => spent.id === id))) {
+      return new MillraceError('link_spent');
+    }
     const producer = producerOf(command);
     const known = producer === undefined ? undefined : (draft.run.producers.get(producer) ?? undefined);
     const outcome: Outcome = decide(draft.control, command, {

@@ -118,9 +118,7 @@ export const attemptAnswer = answer<AttemptAnswer>(
   appendAnswer.extend({ ended: z.array(z.looseObject({ id: z.string() })).optional() }),
 );
 
-export const workflowDefinition = protocolWorkflow
-  .extend({ nodes: strictNodes, output: z.string().optional().describe("an expression for the run's output") })
-  .strict();
+export const workflowDefinition = protocolWorkflow.extend({ nodes: strictNodes }).strict();
 export const workflowBody = workflowDefinition.omit({ name: true });
 export const storedWorkflow = workflowDefinition.extend({ hash: z.string() });
 

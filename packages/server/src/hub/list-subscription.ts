@@ -1,12 +1,12 @@
 import { type ListQuery, MillraceError, type RunSummary, toProblem } from '@millrace/protocol';
-import type { Principal } from '../auth/auth.ts';
+import { type Principal, redactSummary } from '../auth/auth.ts';
 import { type Bus, type BusMessage, topics } from '../bus/bus.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { RunRow, Store } from '../store/store.ts';
 import { needScope } from './access.ts';
 import { frameBytes } from './native-encoding.ts';
 import type { Outbox } from './outbox.ts';
-import { belongs, redactRow } from './run-row.ts';
+import { belongs } from './run-row.ts';
 
 const DEFAULT_ROWS = 50;
 const MOST_ROWS = 500;
@@ -91,7 +91,7 @@ export class ListSubscription {
     const { rows, total } = await this.#readRows();
     if (this.#closed) return;
     this.#told = new Map(rows.map(({ summary }) => [summary.id, summary.seq]));
-    const seen = rows.map(({ summary }) => redactRow(summary, this.#principal.hide));
+    const seen = rows.map(({ summary }) => redactSummary(summary, this.#principal));
     this.#options.outbox.send(frameBytes({ type: 'rows', list: this.#id, rows: seen, total }));
   }
 
@@ -118,7 +118,7 @@ export class ListSubscription {
 
   #tell(row: RunSummary): void {
     this.#told.set(row.id, row.seq);
-    const seen = redactRow(row, this.#principal.hide);
+    const seen = redactSummary(row, this.#principal);
     this.#options.outbox.send(frameBytes({ type: 'row', list: this.#id, row: seen }));
   }
 

@@ -1,4 +1,4 @@
-import type { ListQuery, RedactionClass, RunSummary } from '@millrace/protocol';
+import type { ListQuery, RunSummary } from '@millrace/protocol';
 import { maySee, type Principal } from '../auth/auth.ts';
 
 /** Whether a run's row belongs into a list of `query` that `principal` reads. `queue`: the row's. */
@@ -11,17 +11,4 @@ export function belongs(row: RunSummary, queue: string | undefined, query: ListQ
     (query.queue === undefined || query.queue === queue) &&
     (query.status === undefined || query.status.length === 0 || query.status.includes(row.status))
   );
-}
-
-/** What a reader sees of a row from whom these classes are hidden. */
-export function redactRow(row: RunSummary, hide: readonly RedactionClass[] | undefined): RunSummary {
-  if (!hide || hide.length === 0) return row;
-  const seen = { ...row };
-  if (hide.includes('identity')) {
-    delete seen.owner;
-    seen.tags = [];
-  }
-  if (hide.includes('cost')) delete seen.cost;
-  if (hide.includes('error') && seen.error) seen.error = { code: seen.error.code, message: '' };
-  return seen;
 }

@@ -1,4 +1,3 @@
-import { MillraceError } from '@millrace/protocol/error';
 import type { Json } from '@millrace/protocol/json';
 import type { WaitView } from '@millrace/protocol/view';
 import { type ComponentType, type ReactNode, useId, useState } from 'react';
@@ -68,7 +67,7 @@ function Provide({ input, onProvide, form: Form }: ProvideProps): ReactNode {
   const [value, setValue] = useState<Json | undefined>(() => input.default ?? initialValue(schema));
   const { sending, isOff, send } = useSending();
   const error = sending.state === 'refused' ? sending.error : undefined;
-  const issues = error instanceof MillraceError ? issuesOf(error.facts) : [];
+  const issues = issuesOf(error);
   const isForm = Form !== undefined && schema !== undefined;
   const isAtField = ({ path }: InputIssue): boolean => isForm && fieldAt(schema, path) !== undefined;
   const others = issues.filter((issue) => !isAtField(issue));
