@@ -23,7 +23,7 @@ export interface Config {
   bodyLimit: number;
   /** requests of one address in ten seconds */
   rateLimit: number;
-  /** runs that one user may start in a minute */
+  /** runs that one user may start in a minute; 0 = as many as they like */
   createRate: number;
   logLevel: LogLevel;
 }
@@ -108,7 +108,7 @@ export function readConfig(env: Record<string, string | undefined>, overrides: C
     },
     bodyLimit: number('MILLRACE_BODY_LIMIT', 1024 * 1024, 1024, 64 * 1024 * 1024),
     rateLimit: number('MILLRACE_RATE_LIMIT', 10_000, 1, 10_000_000),
-    createRate: number('MILLRACE_CREATE_RATE', 6_000, 1, 10_000_000),
+    createRate: number('MILLRACE_CREATE_RATE', 0, 0, 10_000_000),
     logLevel: choice('MILLRACE_LOG', logLevels, 'warn'),
     ...others,
     scheduler: {

@@ -117,7 +117,7 @@ export async function createServer(options: ServerOptions = {}): Promise<Server>
         server: boot,
         newId: uuidv7,
         timings: config.timings,
-        createRate: { limit: config.createRate, per: 60_000 },
+        ...(config.createRate > 0 ? { createRate: { limit: config.createRate, per: 60_000 } } : {}),
       },
     });
     closers.push(() => engine.stop());

@@ -13,7 +13,7 @@ export const approveTask = task(
   'ask-docs.approve',
   async (ctx, { answer: { question, answer, sources } }: { answer: Answered }): Promise<Approval> =>
     ctx.approval('publish', {
-      title: `Write the report on “${question}”?`,
+      title: `Write the report on “${question}”`,
       details: { answer, sources: sources.map(({ n, file, heading }) => ({ n, file, heading })) },
     }),
 );

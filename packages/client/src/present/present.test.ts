@@ -8,8 +8,9 @@ import { type AnyStatus, lookOf } from './status.ts';
 import { timelineOf } from './timeline.ts';
 
 test.each([
-  [0, '0.0 s'],
-  [-5, '0.0 s'],
+  [0, '0 ms'],
+  [-5, '0 ms'],
+  [99, '99 ms'],
   [400, '0.4 s'],
   [9_949, '9.9 s'],
   [12_000, '12 s'],

@@ -4,8 +4,8 @@ import { MemoryStore } from '../store/store-memory.ts';
 import { ada, mill, Rig } from './engine.rig.ts';
 
 const rigs: Rig[] = [];
-const rig = (): Rig => {
-  const made = new Rig(new MemoryStore('e'));
+const rig = (options: ConstructorParameters<typeof Rig>[1] = {}): Rig => {
+  const made = new Rig(new MemoryStore('e'), options);
   made.scheduler.start();
   rigs.push(made);
   return made;
@@ -210,4 +210,14 @@ test('[ENG-42] knowledge bases are listed from what kb events told', async () =>
   expect(await world.store.knowledgeBases('default', 10)).toMatchObject([
     { documents: { processing: 0, completed: 1 }, chunks: 3, embeddings: 2 },
   ]);
+});
+
+test('[ENG-72] one user may start only so many runs in a stretch of time; others are not held up', async () => {
+  const world = rig({ createRate: { limit: 2, per: 60_000 } });
+  await start(world, two);
+  await start(world, two);
+  await expect(world.engine.create(ada, { workflow: 'two' })).rejects.toMatchObject({ code: 'rate_limited' });
+  await world.engine.create({ ...ada, by: 'user:eve' }, { workflow: 'two' });
+  world.clock.advance(60_001);
+  await world.engine.create(ada, { workflow: 'two' });
 });

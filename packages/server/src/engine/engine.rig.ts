@@ -54,7 +54,12 @@ export class Rig {
 
   constructor(
     store: Store,
-    options: { clock?: SimulatedClock; boot?: string; expressions?: { timeout?: number; memory?: number } } = {},
+    options: {
+      clock?: SimulatedClock;
+      boot?: string;
+      expressions?: { timeout?: number; memory?: number };
+      createRate?: { limit: number; per: number };
+    } = {},
   ) {
     this.store = store;
     this.clock = options.clock ?? new SimulatedClock();
@@ -68,6 +73,7 @@ export class Rig {
       server: this.boot,
       newId: () => `run-${this.boot}-${String(++this.#ids).padStart(4, '0')}`,
       ...(options.expressions ? { expressions: options.expressions } : {}),
+      ...(options.createRate ? { createRate: options.createRate } : {}),
     });
     this.scheduler = new Scheduler({
       store,
