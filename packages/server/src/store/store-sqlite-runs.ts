@@ -23,9 +23,11 @@ export function sqliteRuns(db: Database) {
   const key = db.prepare<[number], RunKey>('SELECT tenant, run FROM runs WHERE id = ?');
   const insert = db.prepare(
     `INSERT INTO runs (id, tenant, run, owner, workflow, queue, status, shown, summary, at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tenant, run) DO NOTHING`,
   );
   const insertTag = db.prepare('INSERT OR IGNORE INTO run_tags (tenant, tag, run) VALUES (?, ?, ?)');
+  const remove = db.prepare('DELETE FROM runs WHERE id = ?');
+  const removeTag = db.prepare('DELETE FROM run_tags WHERE tenant = ? AND tag = ? AND run = ?');
   const insertHead = db.prepare('INSERT INTO heads (run, head, ctl, at, ended) VALUES (?, ?, ?, ?, ?)');
   const tell = db.prepare('UPDATE runs SET summary = ? WHERE id = ?');
   const update = db.prepare('UPDATE runs SET status = ?, shown = ?, summary = ?, at = ? WHERE id = ?');
@@ -69,11 +71,14 @@ export function sqliteRuns(db: Database) {
 
     key: (id: number): RunKey | undefined => key.get(id),
 
-    create({ tenant, run }: RunKey, { status, summary, queue }: RunRowChange, at: number): Head {
+    /** undefined = there is such a run already. */
+    create({ tenant, run }: RunKey, { status, summary, queue }: RunRowChange, at: number): Head | undefined {
       const { owner = null, workflow, tags } = summary;
       last += 1;
       const id = last;
-      insert.run(id, tenant, run, owner, workflow, queue ?? null, status, summary.status, JSON.stringify(summary), at);
+      const text = JSON.stringify(summary);
+      const { changes } = insert.run(id, tenant, run, owner, workflow, queue ?? null, status, summary.status, text, at);
+      if (changes === 0) return undefined;
       for (const tag of tags) insertTag.run(tenant, tag, id);
       return recent.keep({ tenant, run }, { id, head: 0, ctl: 0, at: 0, ended: 0, status, shown: summary.status });
     },
@@ -88,6 +93,13 @@ export function sqliteRuns(db: Database) {
       run.status = status;
       run.shown = summary.status;
       update.run(status, summary.status, text, run.at, run.id);
+    },
+
+    /** Takes a creation back, before anything was written for the run. */
+    undo(key: RunKey, { id }: Head, tags: readonly string[]): void {
+      for (const tag of tags) removeTag.run(key.tenant, tag, id);
+      remove.run(id);
+      recent.drop(key);
     },
 
     /** A new run's first head. */
