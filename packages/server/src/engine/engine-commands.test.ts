@@ -1,7 +1,7 @@
-import type { NewEvent, WorkflowDefinition } from '@millrace/protocol';
+import type { WorkflowDefinition } from '@millrace/protocol';
 import { afterEach, expect, test, vi } from 'vitest';
 import { MemoryStore } from '../store/store-memory.ts';
-import { ada, mill, Rig } from './engine.rig.ts';
+import { ada, done, mill, Rig, start } from './engine.rig.ts';
 
 const rigs: Rig[] = [];
 const rig = (): Rig => {
@@ -13,18 +13,6 @@ const rig = (): Rig => {
 afterEach(async () => {
   for (const made of rigs.splice(0)) await Promise.all([made.scheduler.stop(), made.engine.stop()]);
 });
-
-const done = (output: unknown = null): NewEvent => ({ type: 'node.completed', data: { output: output as never } });
-const _failed = (message = 'no'): NewEvent => ({
-  type: 'node.failed',
-  data: { error: { code: 'task_failed', message } },
-});
-
-async function start(world: Rig, definition: WorkflowDefinition, request: object = {}): Promise<string> {
-  const tasks = [...new Set(definition.nodes.flatMap((node) => node.task ?? []))];
-  await world.worker('w', tasks, [definition]);
-  return (await world.engine.create(ada, { workflow: definition.name, ...request })).id;
-}
 
 const two: WorkflowDefinition = {
   name: 'two',

@@ -1,7 +1,7 @@
 import type { NewEvent, WorkflowDefinition } from '@millrace/protocol';
 import { afterEach, expect, test, vi } from 'vitest';
 import { MemoryStore } from '../store/store-memory.ts';
-import { ada, Rig } from './engine.rig.ts';
+import { ada, done, failed, Rig } from './engine.rig.ts';
 
 const rigs: Rig[] = [];
 const rig = (): Rig => {
@@ -13,8 +13,6 @@ afterEach(async () => {
   for (const made of rigs.splice(0)) await made.engine.stop();
 });
 
-const done = (output: unknown = null): NewEvent => ({ type: 'node.completed', data: { output: output as never } });
-const failed: NewEvent = { type: 'node.failed', data: { error: { code: 'task_failed', message: 'no' } } };
 const step = (name: string, output: unknown): NewEvent => ({
   type: 'step.completed',
   step: name,
@@ -33,7 +31,7 @@ async function work(world: Rig, run: string, fails: string[] = []): Promise<stri
     for (const one of await world.claim('w')) {
       order.push(one.node);
       await world
-        .append(one, ...(fails.includes(one.node) ? [failed] : [done(one.node.toUpperCase())]))
+        .append(one, ...(fails.includes(one.node) ? [failed()] : [done(one.node.toUpperCase())]))
         .catch(() => undefined);
     }
     expect((await world.store.runRow({ tenant: 'default', run }))?.ended).toBe(true);
@@ -133,7 +131,7 @@ test('[ENG-63] finished items of a forEach are inherited; only the others run ag
     return claimed;
   });
   await world.append(items[0]!, done('first'));
-  await world.append(items[1]!, failed);
+  await world.append(items[1]!, failed());
   await expect(world.append(items[2]!, done())).rejects.toMatchObject({ code: 'stale_attempt' });
   const { id } = await world.engine.retry(ada, run, { from: 'failed' });
   expect(await work(world, id)).toEqual(['x[1]', 'x[2]', 'y']);
@@ -168,7 +166,7 @@ test('[ENG-71] a retry more than seven days after the end has no checkpoints any
   const world = rig();
   const run = await start(world, { name: 'one', nodes: [{ id: 'a', task: 't' }] });
   const [a] = await world.claim('w');
-  await world.append(a!, step('one', 1), { type: 'checkpoint.saved', data: { key: 'k', state: 5 } }, failed);
+  await world.append(a!, step('one', 1), { type: 'checkpoint.saved', data: { key: 'k', state: 5 } }, failed());
   world.clock.advance(8 * 24 * 60 * 60_000);
   const { id } = await world.engine.retry(ada, run, { from: 'failed' });
   expect((await world.log(id)).slice(1).map((event) => event.type)).toEqual(['step.completed', 'error']);

@@ -128,3 +128,23 @@ export class Rig {
       .reduce((control, event) => foldControl(control, event), emptyControl(run));
   }
 }
+
+export const done = (output: unknown = null): NewEvent => ({
+  type: 'node.completed',
+  data: { output: output as never },
+});
+
+export const failed = (message = 'no'): NewEvent => ({
+  type: 'node.failed',
+  data: { error: { code: 'task_failed', message } },
+});
+
+/** Registers the workflow with the worker `w` and starts a run of it for Ada. */
+export async function start(world: Rig, definition: WorkflowDefinition, request: object = {}): Promise<string> {
+  const tasks = [...new Set(definition.nodes.flatMap((node) => node.task ?? []))];
+  await world.worker('w', tasks, [definition]);
+  return (await world.engine.create(ada, { workflow: definition.name, ...request })).id;
+}
+
+export const startWith = (world: Rig, definition: WorkflowDefinition, input: unknown = null): Promise<string> =>
+  start(world, definition, { input });

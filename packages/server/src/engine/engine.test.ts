@@ -1,7 +1,7 @@
 import type { NewEvent, WorkflowDefinition } from '@millrace/protocol';
 import { afterEach, expect, test, vi } from 'vitest';
 import { MemoryStore } from '../store/store-memory.ts';
-import { ada, mill, Rig } from './engine.rig.ts';
+import { ada, done, failed, mill, Rig, startWith as start } from './engine.rig.ts';
 
 const rigs: Rig[] = [];
 const rig = (...args: ConstructorParameters<typeof Rig>) => {
@@ -13,18 +13,7 @@ afterEach(async () => {
   for (const made of rigs.splice(0)) await Promise.all([made.scheduler.stop(), made.engine.stop()]);
 });
 
-const done = (output: unknown = null): NewEvent => ({ type: 'node.completed', data: { output: output as never } });
-const failed = (message = 'no'): NewEvent => ({
-  type: 'node.failed',
-  data: { error: { code: 'task_failed', message } },
-});
 const hello: WorkflowDefinition = { name: 'hello', nodes: [{ id: 'hello', task: 'hello' }] };
-
-async function start(world: Rig, definition: WorkflowDefinition, input: unknown = null): Promise<string> {
-  const tasks = [...new Set(definition.nodes.map((node) => node.task as string))];
-  await world.worker('w', tasks, [definition]);
-  return (await world.engine.create(ada, { workflow: definition.name, input: input as never })).id;
-}
 
 /** Claims and completes everything with `output(node)` until nothing is left to claim. */
 async function work(world: Rig, output: (node: string, input: unknown) => unknown = (node) => node): Promise<string[]> {
