@@ -144,6 +144,13 @@ export class MemoryStore implements Store {
       .map((row) => ({ ...row, heads: row.heads.filter((head) => this.#runs.has(id(head))) }));
   }
 
+  async lastCommits(since: number): Promise<{ server: string; n: number }[]> {
+    return [...this.#commits].flatMap(([server, rows]) => {
+      const last = [...rows.values()].at(-1);
+      return last && last.row.at >= since ? [{ server, n: last.row.n }] : [];
+    });
+  }
+
   async runRow(key: RunKey): Promise<RunRow | undefined> {
     const run = this.#runs.get(id(key));
     return run && rowOf(run);

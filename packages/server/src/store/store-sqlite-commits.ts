@@ -16,6 +16,9 @@ export function sqliteCommits(db: Database) {
   const after = db.prepare<[string, number, number], { n: number; at: number; parts: string }>(
     'SELECT n, at, parts FROM commits WHERE server = ? AND n > ? ORDER BY n LIMIT ?',
   );
+  const last = db.prepare<[number], { server: string; n: number }>(
+    'SELECT server, max(n) AS n FROM commits WHERE at >= ? GROUP BY server',
+  );
   const prune = db.prepare('DELETE FROM commits WHERE server = ? AND n <= ?');
   const pruneBoots = db.prepare('DELETE FROM commits WHERE server <> ? AND at < ?');
 
@@ -31,6 +34,8 @@ export function sqliteCommits(db: Database) {
       prune.run(server, n - COMMITS_KEPT);
       pruneBoots.run(server, at - BOOT_AGE);
     },
+
+    last: (since: number): { server: string; n: number }[] => last.all(since),
 
     after(server: string, n: number, limit: number, keyOf: (run: number) => RunKey | undefined): CommitRow[] {
       return after.all(server, n, limit).map((row) => {

@@ -81,6 +81,10 @@ export class SqliteStore implements Store {
     return this.#read(() => this.#tables.commits.after(server, n, limit, this.#tables.runs.key));
   }
 
+  async lastCommits(since: number): Promise<{ server: string; n: number }[]> {
+    return this.#read(() => this.#tables.commits.last(since));
+  }
+
   async runRow(key: RunKey): Promise<RunRow | undefined> {
     return this.#read(() => this.#tables.runs.row(key));
   }

@@ -57,6 +57,12 @@ export interface Store {
    */
   commitsAfter(server: string, n: number, limit: number): Promise<CommitRow[]>;
 
+  /**
+   * The newest batch of each server that committed at or after `since` (ms since the epoch): where to look for batches
+   * whose hints were lost.
+   */
+  lastCommits(since: number): Promise<{ server: string; n: number }[]>;
+
   runRow(key: RunKey): Promise<RunRow | undefined>;
   /** Newest first (by creation). `total` counts all that match, whatever `before` and `limit` say. */
   runRows(query: RunRowQuery): Promise<{ rows: RunRow[]; total: number }>;
