@@ -98,8 +98,8 @@ export function storeLogSuite(factory: StoreFactory): void {
     test('[STO-8] that throws leaves nothing behind', async () => {
       const store = await open();
       const commit = committer(store);
-      await commit([newRun('a')]);
-      const broken: Part = append('b');
+      await commit([newRun('a'), newRun('c')]);
+      const broken: Part = append('c');
       Object.defineProperty(broken, 'events', {
         enumerable: true,
         get: () => {

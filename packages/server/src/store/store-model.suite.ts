@@ -254,7 +254,7 @@ async function readAll(store: Store, now: number): Promise<unknown> {
 }
 
 /** Random batches leave the same answers and the same contents in a store as in the reference model. */
-export function storeModelSuite(name: string, reference: StoreFactory, factory: StoreFactory): void {
+export function storeModelSuite(name: string, reference: StoreFactory, factory: StoreFactory, numRuns = 200): void {
   describe(name, () => {
     test('[STO-47] behaves like the reference model under random batches', async () => {
       const run = fc.asyncProperty(fc.array(batch, { minLength: 1, maxLength: 12 }), async (batches) => {
@@ -279,7 +279,7 @@ export function storeModelSuite(name: string, reference: StoreFactory, factory: 
           await Promise.all([model.close(), store.close()]);
         }
       });
-      await fc.assert(run, { seed: 20_261_121, numRuns: 200 });
+      await fc.assert(run, { seed: 20_261_121, numRuns });
     });
   });
 }

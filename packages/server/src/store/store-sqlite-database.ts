@@ -6,6 +6,7 @@ import Database from 'better-sqlite3';
 import { newEpoch } from './epoch.ts';
 import { sqlite0001 } from './migrations/sqlite-0001.ts';
 import { sqlite0002 } from './migrations/sqlite-0002.ts';
+import { sqlite0003 } from './migrations/sqlite-0003.ts';
 import { inspectFile, readMeta, writeMeta } from './store-sqlite-file.ts';
 import { lockFolder } from './store-sqlite-lock.ts';
 
@@ -17,6 +18,8 @@ export interface SqliteOptions {
   synchronous?: 'FULL' | 'NORMAL';
   /** the database may not grow beyond so many pages of 4,096 bytes */
   maxPages?: number;
+  /** how much of the newest commits may stand in the journal alone, in bytes; 4 MiB by default */
+  late?: number;
   /** for the epoch; default node:crypto's */
   random?: (bytes: number) => Uint8Array;
 }
@@ -24,6 +27,7 @@ export interface SqliteOptions {
 export interface OpenDatabase {
   db: Database.Database;
   epoch: string;
+  late: number;
   /** Marks the database as cleanly closed, closes it, and gives the folder back. */
   close(): void;
 }
@@ -32,6 +36,7 @@ export interface OpenDatabase {
 const migrations: readonly { sql: string; minReader: number }[] = [
   { sql: sqlite0001, minReader: 1 },
   { sql: sqlite0002, minReader: 2 }, // an older program would leave waits open and hand out work without a slot
+  { sql: sqlite0003, minReader: 3 }, // an older program would look for events in a table that is gone
 ];
 
 /**
@@ -87,7 +92,7 @@ function create(path: string): Database.Database {
 
 function begin(
   db: Database.Database,
-  { clock, synchronous = 'FULL', maxPages, random }: SqliteOptions,
+  { clock, synchronous = 'FULL', maxPages, late = 4 * 1024 * 1024, random }: SqliteOptions,
   { restored, unlock }: { restored: boolean; unlock: () => void },
 ): OpenDatabase {
   db.pragma('synchronous = FULL');
@@ -112,6 +117,7 @@ function begin(
   return {
     db,
     epoch,
+    late,
     close() {
       try {
         writeMeta(db, { clean: '1' });

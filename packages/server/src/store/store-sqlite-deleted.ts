@@ -9,7 +9,7 @@ const NUMBERED = ['heads', 'snapshots', 'producers', 'queue', 'leases'] as const
 /** Tables that name runs by their ids. */
 const NAMED = ['uniques', 'due', 'waits', 'grants'] as const;
 
-/** The table deleted, and how runs get there: at once for whoever asks, and event by event on the disk. */
+/** The table deleted, and how runs get there: at once for whoever asks, and chunk by chunk on the disk. */
 export function sqliteDeleted(db: Database) {
   const has = db.prepare<[string, string], number>('SELECT 1 FROM deleted WHERE tenant = ? AND run = ?').pluck();
   const find = db.prepare<[string, string], { id: number; head: number; hold: number; summary: string }>(
@@ -24,7 +24,7 @@ export function sqliteDeleted(db: Database) {
   const unfinished = db.prepare<[], { id: number; remaining: number }>(
     'SELECT id, remaining FROM deleted INDEXED BY deleted_unfinished WHERE remaining > 0 ORDER BY id LIMIT 1',
   );
-  const dropEvents = db.prepare('DELETE FROM events WHERE run = ? AND seq > ?');
+  const dropEvents = db.prepare('DELETE FROM chunks WHERE run = ? AND seq > ?');
   const progress = db.prepare('UPDATE deleted SET remaining = ? WHERE id = ?');
   const free = db.prepare<[], number>('PRAGMA freelist_count').pluck();
 
@@ -36,7 +36,7 @@ export function sqliteDeleted(db: Database) {
 
     hold: ({ tenant, run }: RunKey, on: boolean): boolean => hold.run(on ? 1 : 0, tenant, run).changes > 0,
 
-    /** Everything but the events, which `sweep` removes. */
+    /** Everything but the chunks, which `sweep` removes. */
     bury(key: RunKey): boolean {
       const { tenant, run } = key;
       const found = find.get(tenant, run);

@@ -127,7 +127,7 @@ describe('a database of the first layout', () => {
     expect(await migrated.deleteRun({ tenant: 't', run: 'b' })).toBe(true);
     expect(reasons(await committer(migrated)([append('a'), newRun('c')]))).toEqual(['ok', 'ok']);
     await migrated.close();
-    expect([meta('version'), meta('minReader')]).toEqual(['2', '2']);
+    expect([meta('version'), meta('minReader')]).toEqual(['3', '3']);
     const again = open();
     expect([await headOf(again, 'a'), await headOf(again, 'b'), await headOf(again, 'c')]).toEqual([2, undefined, 1]);
   });
@@ -165,7 +165,7 @@ describe('the room of deleted runs', () => {
     await next.reclaim();
     await next.close();
     const db = new Database(file(), { readonly: true });
-    expect(db.prepare('SELECT count(*) FROM events').pluck().get()).toBe(1);
+    expect(db.prepare('SELECT count(*) FROM chunks').pluck().get()).toBe(1);
     db.close();
   });
 

@@ -1,98 +1,132 @@
-import type { Database } from 'better-sqlite3';
-import type { Part, PartRefusal } from './store.ts';
-import { type PartTrace, sqliteCommits } from './store-sqlite-commits.ts';
-import { sqliteDeleted } from './store-sqlite-deleted.ts';
-import { sqliteDocuments } from './store-sqlite-documents.ts';
-import { sqliteDue } from './store-sqlite-due.ts';
-import { sqliteGates } from './store-sqlite-gates.ts';
-import { sqliteGrants } from './store-sqlite-grants.ts';
-import type { Head } from './store-sqlite-heads.ts';
-import { sqliteKeys } from './store-sqlite-keys.ts';
-import { sqliteKnowledge } from './store-sqlite-knowledge.ts';
-import { sqliteLeases } from './store-sqlite-leases.ts';
-import { sqliteLog } from './store-sqlite-log.ts';
-import { sqliteQueue } from './store-sqlite-queue.ts';
-import { sqliteRuns } from './store-sqlite-runs.ts';
-import { sqliteSchedules } from './store-sqlite-schedules.ts';
-import { sqliteWaits } from './store-sqlite-waits.ts';
+import { eventText, type Part, type PartRefusal, type QueueRow } from './store.ts';
+import { BETWEEN, type Head, newHead } from './store-sqlite-heads.ts';
+import type { Entry, EntryText } from './store-sqlite-journal.ts';
+import type { SqliteTables } from './store-sqlite-tables.ts';
 
-export type SqliteTables = ReturnType<typeof sqliteTables>;
-
-export function sqliteTables(db: Database) {
-  const gates = sqliteGates(db);
-  return {
-    runs: sqliteRuns(db),
-    log: sqliteLog(db),
-    keys: sqliteKeys(db),
-    gates,
-    queue: sqliteQueue(db, gates),
-    leases: sqliteLeases(db),
-    due: sqliteDue(db),
-    waits: sqliteWaits(db),
-    knowledge: sqliteKnowledge(db),
-    commits: sqliteCommits(db),
-    documents: sqliteDocuments(db),
-    schedules: sqliteSchedules(db),
-    grants: sqliteGrants(db),
-    deleted: sqliteDeleted(db),
-  };
+/** A part that was not refused: what is left to do once its commit is durable. */
+export interface Accepted extends EntryText {
+  head: Head;
+  /** a queue row of the run went to the table */
+  stored: boolean;
 }
 
-/** Writes a part, or says why it drops out. Within a transaction, `at` being its time. */
-export function writePart(tables: SqliteTables, part: Part, at: number): PartTrace {
-  const { runs, log, keys } = tables;
-  const isNew = part.fence === 'new';
-  const run = isNew ? create(tables, part, at) : runs.find(part);
-  if (!run) return isNew ? 'exists' : 'missing';
-  const refusal = refusalOf(tables, part, run);
-  if (refusal) {
-    if (isNew) runs.undo(part, run, part.row?.summary.tags ?? []);
-    return refusal;
-  }
-  const first = run.head + 1;
-  log.append(run, part.events, at);
-  if (part.row) {
-    if (!isNew) runs.change(run, part.row);
-    run.ended = part.row.ended ? 1 : 0;
-  }
-  if (isNew) runs.place(run);
-  else runs.move(run);
-  for (const change of part.producers ?? []) keys.moveProducer(run.id, change, first);
-  if (part.unique) keys.takeUnique(part.tenant, part.unique, part.run);
-  moveWork(tables, part, run, at);
-  return [run.id, first, part.events.length, run.at];
+/** Where the parts of a commit stand in time and in the order of queueing. */
+export interface Turn {
+  at: number;
+  nextPlace(): number;
 }
 
-/** Nobody looks whether the run is there: its insertion says so, which saves a search for what is hardly ever found. */
-function create({ runs, deleted }: SqliteTables, part: Part, at: number): Head | undefined {
+/**
+ * Decides a part and writes what its run's tables take at once, or says why it drops out. Within a transaction; what
+ * is kept in memory does not change yet, because the transaction may fail.
+ */
+export function decidePart(tables: SqliteTables, part: Part, turn: Turn): Accepted | PartRefusal {
+  const head = part.fence === 'new' ? create(tables, part) : tables.places.find(part);
+  if (!head) return part.fence === 'new' ? 'exists' : 'missing';
+  const refusal = refusalOf(tables, part, head);
+  if (refusal) return refusal;
+  const { entry, text } = entryOf(part, head, turn.at);
+  if (part.unique) tables.keys.takeUnique(part.tenant, part.unique, part.run);
+  const stored = moveQueue(tables, part, { head, entry, turn });
+  moveWork(tables, part);
+  return { head, entry, text, stored };
+}
+
+function create({ places, deleted }: SqliteTables, part: Part): Head | undefined {
   if (!part.row) throw new TypeError('A new run needs its row.');
-  return deleted.has(part) ? undefined : runs.create(part, part.row, at);
+  if (deleted.has(part) || (!places.isNewest(part) && places.find(part))) return undefined;
+  const { status, summary } = part.row;
+  return newHead(part, { id: places.nextNumber(), status, shown: summary.status, fresh: true });
 }
 
-function refusalOf(tables: SqliteTables, part: Part, run: Head): PartRefusal | undefined {
+function refusalOf(tables: SqliteTables, part: Part, head: Head): PartRefusal | undefined {
   const { tenant, fence, unique, slots, starts } = part;
   if (fence !== 'new') {
-    if (run.ended) return 'ended';
-    if (run.ctl !== fence.ctl) return 'conflict';
+    if (head.ended) return 'ended';
+    if (head.ctl !== fence.ctl) return 'conflict';
   }
   for (const { node, attempt, at } of part.expired ?? []) {
-    if (!tables.leases.expired(run.id, node, attempt, at)) return 'lease';
+    if (!tables.leases.expired(head.id, node, attempt, at)) return 'lease';
   }
-  for (const change of part.producers ?? []) if (tables.keys.producerMoved(run.id, change)) return 'producer';
+  for (const change of part.producers ?? []) if (tables.keys.producerMoved(head, change)) return 'producer';
   if (unique && tables.keys.unique(tenant, unique.scope, unique.key)) return 'unique';
   if ((slots || starts) && tables.gates.full(tenant, slots ?? [], starts ?? [])) return 'slots';
   for (const { id, at } of part.spend ?? []) if (!tables.grants.open(tenant, id, at)) return 'grant';
   return undefined;
 }
 
+function entryOf(part: Part, head: Head, batchAt: number): EntryText {
+  const { events, row, producers, release, lease } = part;
+  const at = Math.max(head.at, batchAt);
+  const seq = head.head + 1;
+  const entry: Entry = { run: head.id, seq, count: events.length, at };
+  let text = '';
+  let place = 0;
+  for (const event of events) {
+    text += `${place > 0 ? BETWEEN : ''}${eventText(seq + place, at, event.text)}`;
+    if (event.control) {
+      entry.controls ??= [];
+      entry.controls.push(seq + place);
+    }
+    place += 1;
+  }
+  if (part.fence === 'new') entry.key = [part.tenant, part.run];
+  if (row) entry.row = row;
+  if (producers) entry.producers = producers.map(({ id, term, sequence, last }) => [id, term, sequence, seq + last]);
+  if (release) entry.release = release;
+  if (lease) entry.lease = lease;
+  return { entry, text };
+}
+
+/** What goes, goes before what comes. Answers whether a row was stored. */
+function moveQueue(
+  { queue }: SqliteTables,
+  { dequeueAll, dequeue, enqueue }: Part,
+  { head, entry, turn }: { head: Head; entry: Entry; turn: Turn },
+): boolean {
+  const { id, fresh } = head;
+  if (dequeueAll) {
+    entry.dequeueAll = true;
+    if (!fresh) queue.dropAll(id);
+  }
+  const drop = (node: string) => {
+    if (!queue.young.has(id, node)) {
+      if (!fresh) queue.drop(id, node);
+      return;
+    }
+    entry.dequeue ??= [];
+    entry.dequeue.push(node);
+  };
+  for (const node of dequeue ?? []) drop(node);
+  let stored = false;
+  for (const row of lastOfNode(enqueue ?? [])) {
+    drop(row.node);
+    const place = turn.nextPlace();
+    if (!queue.isPlain(row, turn.at)) {
+      queue.store(id, place, row, turn.at);
+      stored = true;
+      continue;
+    }
+    entry.enqueue ??= [];
+    entry.enqueue.push([place, row]);
+  }
+  return stored;
+}
+
+/** Of two rows of one node the later one stands. */
+function lastOfNode(rows: readonly QueueRow[]): Iterable<QueueRow> {
+  if (rows.length < 2) return rows;
+  const last = new Map<string, QueueRow>();
+  for (const row of rows) {
+    last.delete(row.node);
+    last.set(row.node, row);
+  }
+  return last.values();
+}
+
 /** What is to be done for a run, and what is shown of it elsewhere. What goes, goes before what comes. */
-function moveWork(tables: SqliteTables, part: Part, { id }: Head, at: number): void {
-  const { queue, leases, due, gates, waits, knowledge, grants } = tables;
-  if (part.dequeueAll) queue.dropAll(id);
-  for (const node of part.dequeue ?? []) queue.drop(id, node);
-  for (const row of part.enqueue ?? []) queue.put(id, row, at);
-  for (const node of part.release ?? []) leases.release(id, node);
-  for (const row of part.lease ?? []) leases.put(id, row);
+function moveWork(tables: SqliteTables, part: Part): void {
+  const { due, gates, waits, knowledge, grants } = tables;
   if (part.undueAll) due.dropAll(part);
   for (const key of part.undue ?? []) due.drop(part, key);
   for (const row of part.due ?? []) due.put(row);

@@ -1,9 +1,12 @@
 import type { Database } from 'better-sqlite3';
 import type { ClaimRequest, QueueRow } from './store.ts';
 import type { sqliteGates } from './store-sqlite-gates.ts';
+import { YoungQueue, type YoungRow } from './store-sqlite-young-queue.ts';
 
-interface StoredRow extends Omit<QueueRow, 'version' | 'slots' | 'rate'> {
+interface StoredRow extends Omit<QueueRow, 'version' | 'slots' | 'rate' | 'run'> {
   place: number;
+  /** the run's number */
+  id: number;
   version: string | null;
   /** of rows that have one */
   gate?: string;
@@ -24,18 +27,25 @@ interface Claim {
 type Gate = [queue: string, slots: QueueRow['slots'] | null, rate: QueueRow['rate'] | null];
 
 const CLAIMABLE = (index: string, which: string, more = '') => `
-  SELECT q.place, q.tenant, r.run, q.node, q.task, q.version, q.queue, q.priority, q.at${more}
-  FROM queue q INDEXED BY ${index} JOIN runs r ON r.id = q.run
+  SELECT q.place, q.run AS id, q.tenant, q.node, q.task, q.version, q.queue, q.priority, q.at${more}
+  FROM queue q INDEXED BY ${index}
   WHERE ${which} AND q.tenant = @tenant AND q.task = @task AND q.at <= @now
     AND (q.version IS NULL OR q.version = @version)
     AND (@queues IS NULL OR q.queue IN (SELECT value FROM json_each(@queues)))
   ORDER BY q.priority DESC, q.place LIMIT @limit`;
 
-/** The table queue. */
-export function sqliteQueue(db: Database, gates: ReturnType<typeof sqliteGates>) {
+/**
+ * The table queue, and the rows that are not in it yet ({@link YoungQueue}). `nameOf` names runs by their numbers.
+ */
+export function sqliteQueue(
+  db: Database,
+  gates: ReturnType<typeof sqliteGates>,
+  nameOf: (id: number) => string | undefined,
+) {
+  const young = new YoungQueue();
   const put = db.prepare(
-    `INSERT OR REPLACE INTO queue (tenant, run, node, task, version, queue, priority, at, delayed, gate)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT OR REPLACE INTO queue (place, tenant, run, node, task, version, queue, priority, at, delayed, gate)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const drop = db.prepare('DELETE FROM queue WHERE run = ? AND node = ?');
   const dropAll = db.prepare('DELETE FROM queue WHERE run = ?');
@@ -73,11 +83,26 @@ export function sqliteQueue(db: Database, gates: ReturnType<typeof sqliteGates>)
     return found;
   }
 
+  function store(run: number, place: number, row: QueueRow, delayed: boolean): void {
+    const { tenant, node, task, version = null, queue, priority, at, slots = null, rate = null } = row;
+    const gate = slots || rate ? JSON.stringify([queue, slots, rate] satisfies Gate) : null;
+    put.run(place, tenant, run, node, task, version, queue, priority, at, delayed ? 1 : 0, gate);
+  }
+
   return {
-    put(run: number, row: QueueRow, now: number): void {
-      const { tenant, node, task, version = null, queue, priority, at, slots = null, rate = null } = row;
-      const gate = slots || rate ? JSON.stringify([queue, slots, rate] satisfies Gate) : null;
-      put.run(tenant, run, node, task, version, queue, priority, at, at > now ? 1 : 0, gate);
+    young,
+
+    /** Whether the row is one for the young queue; any other is stored at once. */
+    isPlain: ({ at, slots, rate }: QueueRow, now: number): boolean => at <= now && !slots && !rate,
+
+    store(run: number, place: number, row: QueueRow, now: number): void {
+      store(run, place, row, row.at > now);
+    },
+
+    /** Makes the table show the run's young rows. */
+    settle(run: number): void {
+      for (const { place, row } of young.of(run)) store(run, place, row, false);
+      young.dropAll(run);
     },
 
     drop(run: number, node: string): void {
@@ -92,6 +117,9 @@ export function sqliteQueue(db: Database, gates: ReturnType<typeof sqliteGates>)
       const found = new Map<number, StoredRow>();
       for (const { name, version = null } of tasks) {
         const claim = { tenant, task: name, version, queues: queues ? JSON.stringify(queues) : null, now, limit };
+        for (const row of young.ready(claim, { ...(queues ? { queues } : {}), now, limit })) {
+          found.set(row.place, storedOf(row));
+        }
         for (const row of ready.all(claim)) found.set(row.place, row);
         if (anyDelayed.get(tenant, name, now)) for (const row of delayed.all(claim)) found.set(row.place, row);
         if (anyGated.get(tenant, name)) for (const row of behindGates(claim, queues)) found.set(row.place, row);
@@ -101,7 +129,9 @@ export function sqliteQueue(db: Database, gates: ReturnType<typeof sqliteGates>)
       const given: QueueRow[] = [];
       for (const stored of rows) {
         if (given.length >= limit) break;
-        const row = rowOf(stored);
+        const run = nameOf(stored.id);
+        if (run === undefined) continue;
+        const row = rowOf(stored, run);
         if (stored.gate !== undefined) {
           if (!room.has(row)) continue;
           room.take(row);
@@ -123,7 +153,12 @@ function gateOf(gate: string): Pick<QueueRow, 'queue' | 'slots' | 'rate'> {
   return { queue, ...(slots ? { slots } : {}), ...(rate ? { rate } : {}) };
 }
 
-function rowOf({ place: _place, version, gate, ...row }: StoredRow): QueueRow {
-  const versioned = version === null ? row : { ...row, version };
+function rowOf({ place: _place, id: _id, version, gate, ...row }: StoredRow, run: string): QueueRow {
+  const versioned = version === null ? { ...row, run } : { ...row, run, version };
   return gate === undefined ? versioned : { ...versioned, ...gateOf(gate) };
+}
+
+function storedOf({ id, place, row }: YoungRow): StoredRow {
+  const { run: _run, slots: _slots, rate: _rate, version = null, ...rest } = row;
+  return { ...rest, id, place, version };
 }

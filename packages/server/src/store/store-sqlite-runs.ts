@@ -1,37 +1,31 @@
 import { isTerminal, type RunSummary } from '@millrace/protocol';
 import type { Database, Statement } from 'better-sqlite3';
-import type { RunKey, RunRow, RunRowChange, RunRowQuery, SilentQuery } from './store.ts';
-import { type Head, RecentHeads } from './store-sqlite-heads.ts';
+import type { RunKey, RunRow, RunRowQuery, SilentQuery } from './store.ts';
+import type { Head } from './store-sqlite-heads.ts';
+import type { sqlitePlaces } from './store-sqlite-places.ts';
 
-interface StoredRun extends Omit<Head, 'shown'> {
-  tenant: string;
-  run: string;
+interface StoredRun extends Pick<Head, 'id' | 'tenant' | 'run' | 'head' | 'ctl' | 'at' | 'status'> {
+  ended: number;
   summary: string;
 }
 
 const FIELDS = 'r.id, r.tenant, r.run, h.head, h.ctl, h.at, h.ended, r.status, r.summary';
 const RUNS = 'runs r JOIN heads h ON h.run = r.id';
 
-/** The tables runs, run_tags and heads. */
-export function sqliteRuns(db: Database) {
-  const find = db.prepare<[string, string], Head>(
-    `SELECT r.id, h.head, h.ctl, h.at, h.ended, r.status, r.shown FROM ${RUNS} WHERE r.tenant = ? AND r.run = ?`,
-  );
-  const findRow = db.prepare<[string, string], StoredRun>(
-    `SELECT ${FIELDS} FROM ${RUNS} WHERE r.tenant = ? AND r.run = ?`,
-  );
-  const key = db.prepare<[number], RunKey>('SELECT tenant, run FROM runs WHERE id = ?');
+/** The tables runs and run_tags. Before it answers lists, the rows of late runs are written ({@link settle}). */
+export function sqliteRuns(db: Database, places: ReturnType<typeof sqlitePlaces>) {
+  const { late } = places;
+  const findRow = db.prepare<[number], StoredRun>(`SELECT ${FIELDS} FROM ${RUNS} WHERE r.id = ?`);
   const insert = db.prepare(
     `INSERT INTO runs (id, tenant, run, owner, workflow, queue, status, shown, summary, at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tenant, run) DO NOTHING`,
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const insertTag = db.prepare('INSERT OR IGNORE INTO run_tags (tenant, tag, run) VALUES (?, ?, ?)');
-  const remove = db.prepare('DELETE FROM runs WHERE id = ?');
-  const removeTag = db.prepare('DELETE FROM run_tags WHERE tenant = ? AND tag = ? AND run = ?');
-  const insertHead = db.prepare('INSERT INTO heads (run, head, ctl, at, ended) VALUES (?, ?, ?, ?, ?)');
   const tell = db.prepare('UPDATE runs SET summary = ? WHERE id = ?');
   const update = db.prepare('UPDATE runs SET status = ?, shown = ?, summary = ?, at = ? WHERE id = ?');
-  const move = db.prepare('UPDATE heads SET head = ?, ctl = ?, at = ?, ended = ? WHERE run = ?');
+  const shownOf = db.prepare<[number], { status: string; shown: string }>(
+    'SELECT status, shown FROM runs WHERE id = ?',
+  );
   // Of runs that have ended the row is as old as the log, so nothing is sorted to find the oldest. Of the others only
   // those are looked at whose row is old; they are few, and their heads tell.
   const silent = (order: string) =>
@@ -43,14 +37,6 @@ export function sqliteRuns(db: Database) {
     );
   const silentEnded = silent('r.at, r.id');
   const silentLive = silent('h.at, r.id');
-  const newest = db
-    .prepare<[], number>(
-      'SELECT max(coalesce((SELECT max(id) FROM runs), 0), coalesce((SELECT max(id) FROM deleted), 0))',
-    )
-    .pluck();
-  /** A number is never used twice, because old rows of commits name runs by it. */
-  let last = newest.get() ?? 0;
-  const recent = new RecentHeads();
   const lists = new Map<string, Statement<[object], unknown>>();
 
   function list<Row>(sql: string): Statement<[object], Row> {
@@ -59,61 +45,58 @@ export function sqliteRuns(db: Database) {
     return known as Statement<[object], Row>;
   }
 
-  return {
-    /** The one object that stands for the run: whoever appends moves it along. */
-    find: (key: RunKey): Head | undefined => recent.find(key, (tenant, run) => find.get(tenant, run)),
+  /** What the memory knows of a run is newer than its head in the table. */
+  function present(stored: StoredRun): StoredRun {
+    const head = late.byNumber(stored.id);
+    return head ? { ...stored, head: head.head, ctl: head.ctl, at: head.at, ended: head.ended ? 1 : 0 } : stored;
+  }
 
-    /** After a rollback: what was moved along in vain is read again. */
-    forget: (): void => recent.forget(),
-
-    /** After a deletion. */
-    drop: (key: RunKey): void => recent.drop(key),
-
-    key: (id: number): RunKey | undefined => key.get(id),
-
-    /** undefined = there is such a run already. */
-    create({ tenant, run }: RunKey, { status, summary, queue }: RunRowChange, at: number): Head | undefined {
-      const { owner = null, workflow, tags } = summary;
-      last += 1;
-      const id = last;
-      const text = JSON.stringify(summary);
-      const { changes } = insert.run(id, tenant, run, owner, workflow, queue ?? null, status, summary.status, text, at);
-      if (changes === 0) return undefined;
+  function settle(head: Head): void {
+    const row = head.late?.row;
+    const first = head.late?.first;
+    if (!head.late || !row) return;
+    const { status, summary, ended } = row;
+    const text = JSON.stringify(summary);
+    if (first) {
+      const { owner = null, workflow, tags } = first.summary;
+      const { id, tenant, run } = head;
+      insert.run(id, tenant, run, owner, workflow, first.queue ?? null, status, summary.status, text, head.at);
       for (const tag of tags) insertTag.run(tenant, tag, id);
-      return recent.keep({ tenant, run }, { id, head: 0, ctl: 0, at: 0, ended: 0, status, shown: summary.status });
+      places.settle({ ...head, stored: 0, ctl: 0, at: 0, ended: false }, 0, 0);
+    } else {
+      // Indexes are touched only where the status moved; `at` then is when it did, never later than the head's.
+      const before = shownOf.get(head.id);
+      if (before?.status === status && before.shown === summary.status && !ended) tell.run(text, head.id);
+      else update.run(status, summary.status, text, head.at, head.id);
+    }
+    delete head.late.first;
+    delete head.late.row;
+  }
+
+  return {
+    settle,
+
+    /** Writes the rows of all late runs. */
+    settleAll(): void {
+      for (const head of late.all) settle(head);
     },
 
-    /** Indexes are touched only where the status moves; `at` then is when it did, never later than the head's. */
-    change(run: Head, { status, ended, summary }: RunRowChange): void {
-      const text = JSON.stringify(summary);
-      if (run.status === status && run.shown === summary.status && !ended) {
-        tell.run(text, run.id);
-        return;
+    get unsettled(): boolean {
+      for (const head of late.all) if (head.late?.row) return true;
+      return false;
+    },
+
+    row(key: RunKey): RunRow | undefined {
+      const head = places.find(key);
+      if (!head) return undefined;
+      const row = head.late?.row;
+      if (row) {
+        const { tenant, run, head: last, ctl, at, ended } = head;
+        const summary = { ...(JSON.parse(JSON.stringify(row.summary)) as RunSummary), seq: last };
+        return { tenant, run, head: last, ctl, at, ended, status: row.status, summary };
       }
-      run.status = status;
-      run.shown = summary.status;
-      update.run(status, summary.status, text, run.at, run.id);
-    },
-
-    /** Takes a creation back, before anything was written for the run. */
-    undo(key: RunKey, { id }: Head, tags: readonly string[]): void {
-      for (const tag of tags) removeTag.run(key.tenant, tag, id);
-      remove.run(id);
-      recent.drop(key);
-    },
-
-    /** A new run's first head. */
-    place({ id, head, ctl, at, ended }: Head): void {
-      insertHead.run(id, head, ctl, at, ended);
-    },
-
-    move({ id, head, ctl, at, ended }: Head): void {
-      move.run(head, ctl, at, ended, id);
-    },
-
-    row({ tenant, run }: RunKey): RunRow | undefined {
-      const found = findRow.get(tenant, run);
-      return found && rowOf(found);
+      const found = findRow.get(head.id);
+      return found && rowOf(present(found));
     },
 
     rows(query: RunRowQuery): { rows: RunRow[]; total: number } {
@@ -122,19 +105,24 @@ export function sqliteRuns(db: Database) {
       const values = { ...query, status: JSON.stringify(query.status), shown: query.status?.[0] };
       const rows = list<StoredRun>(`SELECT ${FIELDS} FROM ${RUNS} WHERE ${page} ORDER BY r.id DESC LIMIT @limit`);
       const count = list<{ total: number }>(`SELECT count(*) AS total FROM runs r WHERE ${where}`);
-      return { rows: rows.all(values).map(rowOf), total: count.get(values)?.total ?? 0 };
+      const found = rows.all(values).map((row) => rowOf(present(row)));
+      return { rows: found, total: count.get(values)?.total ?? 0 };
     },
 
     silent({ status, before, external, limit }: SilentQuery): RunRow[] {
+      // Late runs may have spoken since the table's head, and only they.
+      const most = limit + late.size;
       const found = status.flatMap((one) =>
         (isTerminal(one) ? silentEnded : silentLive).all({
           status: one,
           before,
           external: external === undefined ? null : Number(external),
-          limit,
+          limit: most,
         }),
       );
       return found
+        .map(present)
+        .filter(({ at }) => at <= before)
         .sort((a, b) => a.at - b.at || a.id - b.id)
         .slice(0, limit)
         .map(rowOf);

@@ -28,10 +28,11 @@ import type {
   WaitQuery,
   WaitRow,
 } from './store.ts';
-import { resultOf } from './store-sqlite-commits.ts';
+import { compactChunks } from './store-sqlite-compaction.ts';
 import { type OpenDatabase, openDatabase, type SqliteOptions } from './store-sqlite-database.ts';
 import type { Head } from './store-sqlite-heads.ts';
-import { type SqliteTables, sqliteTables, writePart } from './store-sqlite-part.ts';
+import { type SqliteTables, sqliteTables } from './store-sqlite-tables.ts';
+import { SqliteWriter } from './store-sqlite-writer.ts';
 
 /**
  * Opens the store of a data folder, or makes it. Close it before the process ends; a process that does not get to
@@ -48,7 +49,10 @@ export function openSqliteStore(options: SqliteOptions): SqliteStore {
   }
 }
 
-/** A store in one SQLite file. Every call is done when it returns; a commit is one transaction. */
+/**
+ * A store in one SQLite file. Every call is done when it returns; a commit is one transaction. It writes a journal
+ * first and the tables of its runs later ({@link SqliteWriter}); what is read is both together.
+ */
 export class SqliteStore implements Store {
   readonly capabilities: Store['capabilities'];
   readonly epoch: string;
@@ -56,6 +60,7 @@ export class SqliteStore implements Store {
   readonly #open: OpenDatabase;
   readonly #tables: SqliteTables;
   readonly #transaction: (work: () => unknown) => unknown;
+  readonly #writer: SqliteWriter;
 
   constructor(open: OpenDatabase) {
     const { db, epoch } = open;
@@ -64,21 +69,15 @@ export class SqliteStore implements Store {
     this.#open = open;
     this.#tables = sqliteTables(db);
     this.#transaction = db.transaction((work: () => unknown) => work()).immediate;
+    this.#writer = new SqliteWriter(this.#tables, this.#transaction, open.late);
   }
 
   async commit(batch: Batch): Promise<CommitResult> {
-    return this.#write(() => {
-      const { commits } = this.#tables;
-      const known = commits.find(batch.server, batch.n);
-      if (known) return known;
-      const traces = batch.parts.map((part) => writePart(this.#tables, part, batch.at));
-      commits.insert(batch, traces);
-      return resultOf(traces);
-    });
+    return this.#read(() => this.#writer.commit(batch));
   }
 
   async commitsAfter(server: string, n: number, limit: number): Promise<CommitRow[]> {
-    return this.#read(() => this.#tables.commits.after(server, n, limit, this.#tables.runs.key));
+    return this.#read(() => this.#tables.commits.after(server, n, limit, this.#tables.places.key));
   }
 
   async lastCommits(since: number): Promise<{ server: string; n: number }[]> {
@@ -90,18 +89,27 @@ export class SqliteStore implements Store {
   }
 
   async runRows(query: RunRowQuery): Promise<{ rows: RunRow[]; total: number }> {
-    return this.#read(() => this.#tables.runs.rows(query));
+    return this.#listed(() => this.#tables.runs.rows(query));
   }
 
   async silentRuns(query: SilentQuery): Promise<RunRow[]> {
-    return this.#read(() => this.#tables.runs.silent(query));
+    return this.#listed(() => this.#tables.runs.silent(query));
   }
 
   /** Nobody sees the run from the first step on; its events go in further ones. */
   async deleteRun(key: RunKey): Promise<boolean> {
-    const { deleted, runs } = this.#tables;
-    if (!this.#write(() => deleted.bury(key))) return false;
-    runs.drop(key);
+    const { deleted, places, leases } = this.#tables;
+    const head = this.#read(() => places.find(key));
+    if (!head) return false;
+    const buried = this.#read(() =>
+      this.#writer.settling(() => {
+        this.#writer.settle(head);
+        return deleted.bury(key);
+      }),
+    );
+    if (!buried) return false;
+    places.drop(head);
+    leases.forget(head.id);
     await this.#sweep();
     return true;
   }
@@ -115,27 +123,27 @@ export class SqliteStore implements Store {
   }
 
   async hold(key: RunKey, on: boolean): Promise<boolean> {
-    return this.#write(() => this.#tables.deleted.hold(key, on));
+    return this.#listed(() => this.#tables.deleted.hold(key, on));
   }
 
   async readLog(key: RunKey, after: number, limit: PageLimit): Promise<LogPage | undefined> {
-    return this.#ofRun(key, (run) => this.#tables.log.page(run, after, limit));
+    return this.#ofRun(key, (run) => this.#tables.chunks.page(run, after, limit));
   }
 
   async readControl(key: RunKey, after: number, limit: PageLimit): Promise<LogPage | undefined> {
-    return this.#ofRun(key, (run) => this.#tables.log.controlPage(run, after, limit));
+    return this.#ofRun(key, (run) => this.#tables.chunks.controlPage(run, after, limit));
   }
 
   async readSnapshot(key: RunKey, kind: SnapshotKind, fold: number): Promise<Snapshot | undefined> {
-    return this.#ofRun(key, (run) => this.#tables.log.readSnapshot(run, kind, fold));
+    return this.#ofRun(key, (run) => this.#tables.snapshots.read(run.id, kind, fold));
   }
 
   async writeSnapshot(key: RunKey, kind: SnapshotKind, snapshot: Snapshot): Promise<void> {
-    this.#ofRun(key, (run) => this.#tables.log.writeSnapshot(run, kind, snapshot));
+    this.#ofRun(key, (run) => this.#tables.snapshots.write(run.id, kind, snapshot));
   }
 
   async producer(key: RunKey, producer: string): Promise<ProducerState | undefined> {
-    return this.#ofRun(key, (run) => this.#tables.keys.producer(run.id, producer));
+    return this.#ofRun(key, (run) => producerOf(this.#tables, run, producer));
   }
 
   async unique(tenant: string, scope: string, key: string): Promise<{ run: string; hash: string } | undefined> {
@@ -151,7 +159,9 @@ export class SqliteStore implements Store {
   }
 
   async renewLeases(worker: string, leases: readonly LeaseKey[], expires: number): Promise<boolean[]> {
-    return this.#write(() => leases.map((lease) => this.#tables.leases.renew(worker, lease, expires)));
+    return this.#write(() =>
+      leases.map((lease) => this.#tables.leases.renew(this.#tables.places.find(lease)?.id, worker, lease, expires)),
+    );
   }
 
   async leases(query: { expiredAt?: number; boot?: string; worker?: string; limit: number }): Promise<LeaseRow[]> {
@@ -256,7 +266,12 @@ export class SqliteStore implements Store {
     return this.#read(() => this.#tables.deleted.vacuum(pages));
   }
 
+  async compact(): Promise<void> {
+    await compactChunks(this.#open.db, (work) => this.#write(work), turn);
+  }
+
   async reclaim(): Promise<void> {
+    this.#read(() => this.#writer.settleAll());
     await this.#sweep();
     while (this.vacuum(VACUUM_STEP) > 0) await turn();
     // Only a checkpoint makes the file itself shorter.
@@ -264,23 +279,36 @@ export class SqliteStore implements Store {
   }
 
   async close(): Promise<void> {
-    if (this.#open.db.open) this.#read(() => this.#open.close());
+    if (!this.#open.db.open) return;
+    try {
+      this.#writer.settleAll();
+    } catch {
+      // On a full disk it stays in the journal.
+    }
+    this.#read(() => this.#open.close());
   }
 
   #ofRun<Answer>(key: RunKey, read: (run: Head) => Answer): Answer | undefined {
     return this.#read(() => {
-      const run = this.#tables.runs.find(key);
+      const run = this.#tables.places.find(key);
       return run && read(run);
     });
   }
 
+  /** Writes rows of late runs before it answers, where there are any. */
+  #listed<Answer>(work: () => Answer): Answer {
+    return this.#read(() => {
+      const { runs } = this.#tables;
+      if (!runs.unsettled) return work();
+      return this.#writer.settling(() => {
+        runs.settleAll();
+        return work();
+      });
+    });
+  }
+
   #write<Answer>(work: () => Answer): Answer {
-    try {
-      return this.#read(() => this.#transaction(work) as Answer);
-    } catch (error) {
-      this.#tables.runs.forget();
-      throw error;
-    }
+    return this.#read(() => this.#transaction(work) as Answer);
   }
 
   #read<Answer>(work: () => Answer): Answer {
@@ -290,6 +318,12 @@ export class SqliteStore implements Store {
       throw this.#open.db.open ? failureOf(error) : closed();
     }
   }
+}
+
+/** A copy, because the memory's own moves along. */
+function producerOf({ keys }: SqliteTables, run: Head, producer: string): ProducerState | undefined {
+  const state = keys.producer(run, producer);
+  return state && { ...state };
 }
 
 /** pages of 4,096 bytes */

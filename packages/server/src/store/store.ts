@@ -168,6 +168,9 @@ export interface Store {
   putBlob(tenant: string, blob: BlobRow, bytes: Uint8Array): Promise<void>;
   getBlob(tenant: string, sha256: string): Promise<(BlobRow & { data: Uint8Array }) | undefined>;
 
+  /** Compresses what is old of long logs, in steps between which others get their turn. Every page stays what it was. */
+  compact?(): Promise<void>;
+
   /** Gives the room that deleted runs took back to the disk, in steps between which others get their turn. */
   reclaim?(): Promise<void>;
 
@@ -202,7 +205,8 @@ export interface LogPage {
   ended: boolean;
 }
 
-export type SnapshotKind = 'control' | 'view';
+/** `view:CLASSES`: the view of a reader from whom these classes of events are hidden. */
+export type SnapshotKind = 'control' | 'view' | `view:${string}`;
 
 export interface Snapshot {
   seq: number;
