@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { MillraceError } from './error.ts';
 import type { EventData, EventOf, EventType, NewEvent, NewEventOf } from './event.ts';
-import { type EventClassRow, eventClasses, isEventType } from './event-class.ts';
+import { type EventClassRow, eventClasses } from './event-class.ts';
+import { type EventClass, eventKinds, isEventType } from './event-kind.ts';
 import { id, open, part } from './field.schema.ts';
 import { contentPayloads } from './payload-content.schema.ts';
 import { lifecyclePayloads } from './payload-lifecycle.schema.ts';
@@ -24,6 +25,7 @@ type Assert<T extends true> = T;
 export type PayloadsMatch = Assert<{ [T in EventType]: Same<z.output<(typeof payloads)[T]>, EventData[T]> }[EventType]>;
 
 export interface CatalogueRow extends EventClassRow {
+  class: EventClass;
   type: EventType;
   /** of `data` */
   schema: z.ZodType;
@@ -35,7 +37,10 @@ const types = Object.keys(eventClasses) as EventType[];
 
 /** Every event type there is, by type: class, redaction, payload and other names. */
 export const catalogue: ReadonlyMap<EventType, CatalogueRow> = new Map(
-  types.map((type) => [type, { type, ...eventClasses[type], schema: payloads[type], seeds: seedNames[type] ?? [] }]),
+  types.map((type) => [
+    type,
+    { type, class: eventKinds[type], ...eventClasses[type], schema: payloads[type], seeds: seedNames[type] ?? [] },
+  ]),
 );
 
 /** Event types that mean nothing without the node they are about. */
@@ -72,13 +77,15 @@ export const eventType = z.enum(types as [EventType, ...EventType[]]);
 /**
  * An event that somebody outside wants to append, checked: its envelope reduced to the known fields (nobody may bring
  * a `seq`), its `data` as it came, unknown fields included. Missing `data` means `{}`.
+ * @param author takes the place of what the event says of `by`
  * Throws `event_unknown`, or `event_invalid` with `{field, expected}`. Its size is checked where it is serialised.
  */
-export function checkEvent(event: unknown): NewEvent {
+export function checkEvent(event: unknown, author?: string): NewEvent {
   if (typeof event !== 'object' || event === null || Array.isArray(event)) {
     throw invalid('An event must be a JSON object with type and data.', '', 'object');
   }
-  const { type, node, step, attempt, by, data = {} } = event as Record<string, unknown>;
+  const { type, node, step, attempt, by: told, data = {} } = event as Record<string, unknown>;
+  const by = author ?? told;
   if (!isEventType(type)) throw unknown(type);
   const candidate: Record<string, unknown> = { type };
   if (node !== undefined) candidate.node = node;

@@ -38,7 +38,7 @@ export class Creation {
   readonly #residents: Residents;
   readonly #workflows: Workflows;
   readonly #newId: () => string;
-  readonly #prepare: (tenant: string, event: NewEvent) => Promise<Prepared>;
+  readonly #prepare: (tenant: string, event: NewEvent) => Prepared | Promise<Prepared>;
   readonly #rate: CreateRate | undefined;
   readonly #now: () => number;
 
@@ -48,7 +48,7 @@ export class Creation {
     residents: Residents;
     workflows: Workflows;
     newId: () => string;
-    prepare: (tenant: string, event: NewEvent) => Promise<Prepared>;
+    prepare: (tenant: string, event: NewEvent) => Prepared | Promise<Prepared>;
     rate?: CreateRate;
     now: () => number;
   }) {
@@ -159,7 +159,7 @@ export class Creation {
     return { id: known.run, seq: 1, repeated: true };
   }
 
-  #event(caller: Caller, data: RunCreated): Promise<Prepared> {
+  async #event(caller: Caller, data: RunCreated): Promise<Prepared> {
     return this.#prepare(caller.tenant, { type: 'run.created', by: caller.by, data });
   }
 

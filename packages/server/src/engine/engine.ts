@@ -309,8 +309,9 @@ class RunEngine implements Engine {
 
   #committed({ draft, part }: Committed): void {
     const { key, control } = draft.run;
-    for (const { worker, state } of draft.obligations.signals) this.#workers.signal(key.tenant, worker, state);
-    for (const id of draft.obligations.ended) {
+    const { signals, ended } = draft.told;
+    for (const { worker, state } of signals) this.#workers.signal(key.tenant, worker, state);
+    for (const id of ended) {
       const wait = control.waits[id];
       const node = control.nodes[wait?.node ?? ''];
       if (!wait || node?.status !== 'running' || node.worker === undefined) continue;
@@ -379,13 +380,16 @@ class RunEngine implements Engine {
   async #check(caller: Caller, events: readonly NewEvent[]): Promise<Prepared[]> {
     if (events.length === 0)
       throw new MillraceError('invalid_request', { detail: 'An append holds at least one event.' });
-    const checked = events.map((event) => checkEvent({ ...event, by: caller.by }));
+    const checked = events.map((event) => checkEvent(event, caller.by));
     const prepared: Prepared[] = [];
-    for (const event of checked) prepared.push(await this.#prepare(caller.tenant, event));
+    for (const event of checked) {
+      const one = this.#prepare(caller.tenant, event);
+      prepared.push('then' in one ? await one : one);
+    }
     return prepared;
   }
 
-  #prepare(tenant: string, event: NewEvent): Promise<Prepared> {
+  #prepare(tenant: string, event: NewEvent): Prepared | Promise<Prepared> {
     return prepare(event, (bytes) => this.#options.files.put(tenant, bytes, 'application/json'));
   }
 }

@@ -25,21 +25,21 @@ export class PartDraft {
   readonly trace: Trace = { nodes: [], ready: [] };
   readonly events: PartEvent[] = [];
   readonly at: number;
-  readonly obligations: Obligations;
   /** how much of the trace `advance` has looked at */
   advanced = 0;
   /** nodes whose expressions are to be evaluated after the commit */
   readonly evaluate: string[] = [];
+  #obligations: Obligations | undefined;
   expired: Part['expired'];
   unique: Part['unique'];
   spend: Part['spend'];
   starts: Part['starts'];
-  readonly #leaseMs: number;
+  readonly #timings: Timings;
   readonly #isNew: boolean;
   readonly #firstSeq: number;
   readonly #fence: number;
-  readonly #boots = new Map<string, string>();
-  readonly #producers = new Map<string, ProducerChange>();
+  #boots: Map<string, string> | undefined;
+  #producers: Map<string, ProducerChange> | undefined;
   /** a control event was added */
   #moved = false;
   /** one that the run's row shows was */
@@ -47,9 +47,8 @@ export class PartDraft {
 
   constructor(run: Resident, now: number, timings: Timings) {
     this.run = run;
-    this.#leaseMs = timings.lease;
+    this.#timings = timings;
     this.at = Math.max(now, run.at);
-    this.obligations = new Obligations(run.key, this.at, timings.grace);
     this.#isNew = run.head === 0;
     this.#firstSeq = run.head + 1;
     this.#fence = run.ctl;
@@ -57,6 +56,17 @@ export class PartDraft {
 
   get control(): ControlView {
     return this.run.control;
+  }
+
+  /** Made when it is first asked for: a part with nothing but content has none. */
+  get obligations(): Obligations {
+    this.#obligations ??= new Obligations(this.run.key, this.at, this.#timings.grace);
+    return this.#obligations;
+  }
+
+  /** attempts that were ended by something other than themselves, and waits that have ended */
+  get told(): Pick<Obligations, 'signals' | 'ended'> {
+    return this.#obligations ?? NOTHING;
   }
 
   get firstSeq(): number {
@@ -76,16 +86,18 @@ export class PartDraft {
       if (!UNSHOWN.has(plain.type)) this.#shown = true;
       this.obligations.take(plain, this.run.control, own);
       foldControl(this.run.control, { ...plain, seq: this.run.head, at: this.at } as RunEvent, undefined, this.trace);
-    } else this.obligations.tell(plain);
+    } else if (plain.type.startsWith('kb.')) this.obligations.tell(plain);
     return this.run.head;
   }
 
   /** Remembers where the attempt that was just started lives; '' = not in this process. */
   startedBy(node: string, boot: string): void {
+    this.#boots ??= new Map();
     this.#boots.set(node, boot);
   }
 
   producer(id: string, term: number, sequence: number): void {
+    this.#producers ??= new Map();
     const before = this.#producers.get(id);
     const known = this.run.producers.get(id);
     const was = before ? before.was : known ? { term: known.term, sequence: known.sequence } : null;
@@ -100,7 +112,7 @@ export class PartDraft {
     if (this.unique) part.unique = this.unique;
     if (this.expired) part.expired = this.expired;
     if (this.spend) part.spend = this.spend;
-    if (this.#producers.size > 0) part.producers = [...this.#producers.values()];
+    if (this.#producers) part.producers = [...this.#producers.values()];
     if (this.#moved) this.#rows(part);
     if (this.starts) part.starts = [...(part.starts ?? []), ...this.starts];
     this.#owe(part, isTerminal(control.status));
@@ -121,7 +133,13 @@ export class PartDraft {
     const { enqueueAll } = this.obligations;
     Object.assign(
       part,
-      nodeRows(control, this.trace, { key, at: this.at, leaseMs: this.#leaseMs, boots: this.#boots, enqueueAll }),
+      nodeRows(control, this.trace, {
+        key,
+        at: this.at,
+        leaseMs: this.#timings.lease,
+        boots: this.#boots ?? NOWHERE,
+        enqueueAll,
+      }),
     );
     const { nodes } = graphIndex(control.graph);
     for (const { id, from } of this.trace.nodes) {
@@ -133,9 +151,12 @@ export class PartDraft {
   }
 
   #owe(part: Part, ended: boolean): void {
-    const { due, undue, waits, unwait, documents, dequeueAll } = this.obligations;
-    const others = [...due.values()].filter((row) => !ended || row.run !== this.run.key.run);
-    if (others.length > 0) part.due = others;
+    if (!this.#obligations) return;
+    const { due, undue, waits, unwait, documents, dequeueAll } = this.#obligations;
+    if (due.size > 0) {
+      const others = [...due.values()].filter((row) => !ended || row.run !== this.run.key.run);
+      if (others.length > 0) part.due = others;
+    }
     if (documents.size > 0) part.documents = [...documents.values()];
     if (dequeueAll) part.dequeueAll = true;
     const { owed, control, key } = this.run;
@@ -155,6 +176,9 @@ export class PartDraft {
     return this.events.map((event, index) => eventText(first + index, at, event.text)).join(',');
   }
 }
+
+const NOWHERE: ReadonlyMap<string, string> = new Map();
+const NOTHING: Pick<Obligations, 'signals' | 'ended'> = { signals: [], ended: [] };
 
 /** Control events that change nothing of what the run's row shows. */
 const UNSHOWN: ReadonlySet<EventType> = new Set<EventType>([

@@ -7,11 +7,16 @@ const LARGE = ['input', 'output', 'result', 'state'] as const;
 
 /**
  * Writes an event down before its command is queued, so that nothing about it can fail in the transaction: its
- * values over 64 KB become blobs, and its text is measured. Errors: payload_too_large.
+ * values over 64 KB become blobs, and its text is measured. At once where it is small. Errors: payload_too_large.
  */
-export async function prepare(event: NewEvent, put: (bytes: Uint8Array) => Promise<BlobRef>): Promise<Prepared> {
+export function prepare(event: NewEvent, put: Put): Prepared | Promise<Prepared> {
   const text = tailOf(event);
-  if (text.length < BLOB_THRESHOLD) return { event, text };
+  return text.length < BLOB_THRESHOLD ? { event, text } : prepareLarge(event, put);
+}
+
+type Put = (bytes: Uint8Array) => Promise<BlobRef>;
+
+async function prepareLarge(event: NewEvent, put: Put): Promise<Prepared> {
   const smaller = await offload(event, put);
   const rest = tailOf(smaller);
   if (Buffer.byteLength(rest) > EVENT_LIMIT) {
@@ -23,7 +28,7 @@ export async function prepare(event: NewEvent, put: (bytes: Uint8Array) => Promi
   return { event: smaller, text: rest };
 }
 
-async function offload(event: NewEvent, put: (bytes: Uint8Array) => Promise<BlobRef>): Promise<NewEvent> {
+async function offload(event: NewEvent, put: Put): Promise<NewEvent> {
   const data: Record<string, unknown> = { ...event.data };
   for (const field of LARGE) if (data[field] !== undefined) data[field] = await offloadValue(data[field], put);
   const expand = data.expand as { items: unknown } | undefined;
@@ -31,7 +36,7 @@ async function offload(event: NewEvent, put: (bytes: Uint8Array) => Promise<Blob
   return { ...event, data } as NewEvent;
 }
 
-async function offloadValue(value: unknown, put: (bytes: Uint8Array) => Promise<BlobRef>): Promise<unknown> {
+async function offloadValue(value: unknown, put: Put): Promise<unknown> {
   const bytes = Buffer.from(JSON.stringify(value));
   return bytes.length > BLOB_THRESHOLD ? put(bytes) : value;
 }

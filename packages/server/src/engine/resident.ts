@@ -8,6 +8,7 @@ import {
   MillraceError,
   type RunEvent,
 } from '@millrace/protocol';
+import { RunMap } from '../store/run-map.ts';
 import type { ProducerState, RunKey, Store } from '../store/store.ts';
 
 /**
@@ -37,8 +38,8 @@ const PAGE = { events: 5_000, bytes: 8 * 1024 * 1024 };
 /** The runs that are in memory. Parked and ended ones leave after each commit; idle external ones when there are many. */
 export class Residents {
   readonly #store: Store;
-  readonly #runs = new Map<string, Resident>();
-  readonly #loading = new Map<string, Promise<Resident>>();
+  readonly #runs = new RunMap<Resident>();
+  readonly #loading = new RunMap<Promise<Resident>>();
   readonly #limit: number;
 
   constructor(store: Store, limit = 20_000) {
@@ -47,7 +48,7 @@ export class Residents {
   }
 
   get(key: RunKey): Resident | undefined {
-    return this.#runs.get(id(key));
+    return this.#runs.get(key);
   }
 
   /** A new run that no log exists of yet. */
@@ -62,7 +63,7 @@ export class Residents {
       whole: true,
       owed: new Set(),
     };
-    this.#runs.set(id(key), run);
+    this.#runs.set(key, run);
     return run;
   }
 
@@ -70,17 +71,16 @@ export class Residents {
   async load(key: RunKey): Promise<Resident> {
     const known = this.get(key);
     if (known) return known;
-    const name = id(key);
-    let loading = this.#loading.get(name);
+    let loading = this.#loading.get(key);
     if (!loading) {
-      loading = this.#read(key).finally(() => this.#loading.delete(name));
-      this.#loading.set(name, loading);
+      loading = this.#read(key).finally(() => this.#loading.delete(key));
+      this.#loading.set(key, loading);
     }
     return loading;
   }
 
   drop(key: RunKey): void {
-    this.#runs.delete(id(key));
+    this.#runs.delete(key);
   }
 
   /** Lets a run go that needs no memory now. */
@@ -89,9 +89,9 @@ export class Residents {
     const parked = !control.external && liveAttempts(control) === 0 && control.counts.queued === 0;
     if (isTerminal(control.status) || parked) this.drop(run.key);
     if (this.#runs.size <= this.#limit) return;
-    for (const [name, other] of this.#runs) {
+    for (const other of this.#runs.values()) {
       if (this.#runs.size <= this.#limit / 2) break;
-      if (other.control.external && other !== run) this.#runs.delete(name);
+      if (other.control.external && other !== run) this.#runs.delete(other.key);
     }
   }
 
@@ -142,12 +142,8 @@ export class Residents {
       };
       const raced = this.get(key);
       if (raced) return raced;
-      this.#runs.set(id(key), run);
+      this.#runs.set(key, run);
       return run;
     }
   }
-}
-
-function id(key: RunKey): string {
-  return `${key.tenant}/${key.run}`;
 }

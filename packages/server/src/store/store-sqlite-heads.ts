@@ -1,4 +1,5 @@
 import type { RunState } from '@millrace/protocol';
+import { RunMap } from './run-map.ts';
 import type { ProducerState, RunKey, RunRowChange } from './store.ts';
 
 /** A run's place in its log, and the number that stands for the run inside the database. */
@@ -77,31 +78,27 @@ const GENERATION = 20_000;
  * the folder, and what a commit changes it changes here only after it was durable.
  */
 export class RecentHeads {
-  #young = new Map<string, Head>();
-  #old = new Map<string, Head>();
+  #young = new RunMap<Head>();
+  #old = new RunMap<Head>();
 
   get(key: RunKey): Head | undefined {
-    const name = nameOf(key);
-    const young = this.#young.get(name);
+    const young = this.#young.get(key);
     if (young) return young;
-    const old = this.#old.get(name);
+    const old = this.#old.get(key);
     return old && this.keep(old);
   }
 
   keep(head: Head): Head {
     if (this.#young.size >= GENERATION) {
       this.#old = this.#young;
-      this.#young = new Map();
+      this.#young = new RunMap();
     }
-    this.#young.set(nameOf(head), head);
+    this.#young.set(head, head);
     return head;
   }
 
   drop(key: RunKey): void {
-    this.#young.delete(nameOf(key));
-    this.#old.delete(nameOf(key));
+    this.#young.delete(key);
+    this.#old.delete(key);
   }
 }
-
-/** With the length, no tenant's name can run over into a run's. */
-export const nameOf = ({ tenant, run }: RunKey): string => `${tenant.length}/${tenant}/${run}`;

@@ -1,5 +1,6 @@
+import { RunMap } from './run-map.ts';
 import type { RunKey } from './store.ts';
-import { type Head, type Late, nameOf } from './store-sqlite-heads.ts';
+import type { Head, Late } from './store-sqlite-heads.ts';
 
 /** What a run that is late takes beside its texts; bytes. */
 const OVERHEAD = 512;
@@ -7,7 +8,7 @@ const OVERHEAD = 512;
 /** The runs whose tables are behind the journal, those that are so longest first. */
 export class LateRuns {
   readonly #runs = new Map<number, Head>();
-  readonly #byName = new Map<string, Head>();
+  readonly #byKey = new RunMap<Head>();
   /** of all of their tails and rows, about */
   bytes = 0;
 
@@ -30,7 +31,7 @@ export class LateRuns {
   }
 
   find(key: RunKey): Head | undefined {
-    return this.#byName.get(nameOf(key));
+    return this.#byKey.get(key);
   }
 
   /** The run's changes that are late, of commit `n` and before. */
@@ -38,7 +39,7 @@ export class LateRuns {
     if (head.late) return head.late;
     head.late = { since: n, tail: [], bytes: OVERHEAD, producers: new Set(), leases: false };
     this.#runs.set(head.id, head);
-    this.#byName.set(nameOf(head), head);
+    this.#byKey.set(head, head);
     this.bytes += OVERHEAD;
     return head.late;
   }
@@ -52,6 +53,6 @@ export class LateRuns {
     this.bytes -= head.late?.bytes ?? 0;
     head.late = undefined;
     this.#runs.delete(head.id);
-    this.#byName.delete(nameOf(head));
+    this.#byKey.delete(head);
   }
 }

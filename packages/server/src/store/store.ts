@@ -171,6 +171,9 @@ export interface Store {
   /** Compresses what is old of long logs, in steps between which others get their turn. Every page stays what it was. */
   compact?(): Promise<void>;
 
+  /** Rejects with what keeps the store from being written at present, and what to do. Without it there is nothing of the kind. */
+  check?(): Promise<void>;
+
   /** Gives the room that deleted runs took back to the disk, in steps between which others get their turn. */
   reclaim?(): Promise<void>;
 

@@ -18,7 +18,7 @@ BEGIN
   ORDER BY l.run, l.node FOR UPDATE OF l;
 
   FOR v_part IN
-    SELECT t.part FROM jsonb_to_recordset(p_rest->'expired') AS t(part int, node text, attempt bigint, at double precision)
+    SELECT t.part FROM jsonb_to_recordset(p_rest->'expired') AS t(part int, node text, attempt bigint, at float8)
     WHERE NOT EXISTS (
       SELECT 1 FROM millrace.leases l
       WHERE l.run = p_ids[t.part] AND l.node = t.node AND l.attempt = t.attempt AND l.expires <= t.at)
@@ -89,7 +89,7 @@ BEGIN
     ) OR EXISTS (
       SELECT 1 FROM (
         SELECT s.*, count(*) OVER (PARTITION BY s.queue, s.key) AS own
-        FROM jsonb_to_recordset(p_rest->'starts') AS s(part int, queue text, key text, lim bigint, per double precision, at double precision)
+        FROM jsonb_to_recordset(p_rest->'starts') AS s(part int, queue text, key text, lim bigint, per float8, at float8)
         WHERE s.part = v_part
       ) AS s
       WHERE s.own + (
@@ -98,7 +98,7 @@ BEGIN
     ) THEN
       v_reason := 'slots';
     ELSIF EXISTS (
-      SELECT 1 FROM jsonb_to_recordset(p_rest->'spend') AS s(part int, id text, at double precision)
+      SELECT 1 FROM jsonb_to_recordset(p_rest->'spend') AS s(part int, id text, at float8)
       WHERE s.part = v_part AND NOT EXISTS (
         SELECT 1 FROM millrace.grants g
         WHERE g.tenant = v_tenant AND g.id = s.id AND g.ended_at IS NULL AND g.expires > s.at)
@@ -123,7 +123,7 @@ BEGIN
     WHERE k.tenant = v_tenant AND k.queue = s.queue AND k.key = s.key;
     FOR v_start IN
       SELECT s.* FROM jsonb_to_recordset(p_rest->'starts')
-        AS s(part int, queue text, key text, per double precision, at double precision) WHERE s.part = v_part
+        AS s(part int, queue text, key text, per float8, at float8) WHERE s.part = v_part
     LOOP
       DELETE FROM millrace.starts o WHERE o.ctid = ANY (ARRAY(
         SELECT e.ctid FROM millrace.starts e WHERE e.until <= v_start.at FOR UPDATE SKIP LOCKED));
@@ -131,7 +131,7 @@ BEGIN
       VALUES (v_tenant, v_start.queue, v_start.key, v_start.at, v_start.at + v_start.per);
     END LOOP;
     UPDATE millrace.grants g SET ended_at = s.at
-    FROM jsonb_to_recordset(p_rest->'spend') AS s(part int, id text, at double precision)
+    FROM jsonb_to_recordset(p_rest->'spend') AS s(part int, id text, at float8)
     WHERE s.part = v_part AND g.tenant = v_tenant AND g.id = s.id AND g.ended_at IS NULL AND g.expires > s.at;
   END LOOP;
 

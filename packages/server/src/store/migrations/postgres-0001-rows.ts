@@ -37,7 +37,7 @@ BEGIN
       e.at, e.at > p_at, e.gate, e.rate, e.gates
     FROM (
       SELECT DISTINCT ON (e.part, e.node) e.* FROM ROWS FROM (jsonb_to_recordset(p_rest->'enqueue') AS (
-        part int, node text, task text, version text, queue text, priority bigint, at double precision, gate text, rate text,
+        part int, node text, task text, version text, queue text, priority bigint, at float8, gate text, rate text,
         gates text)) WITH ORDINALITY AS e(part, node, task, version, queue, priority, at, gate, rate, gates, n)
       WHERE p_ids[e.part] > 0 ORDER BY e.part, e.node, e.n DESC
     ) AS e ORDER BY e.n
@@ -55,7 +55,7 @@ BEGIN
     INSERT INTO millrace.leases (run, node, attempt, worker, boot, expires)
     SELECT DISTINCT ON (l.part, l.node) p_ids[l.part], l.node, l.attempt, l.worker, l.boot, l.expires
     FROM ROWS FROM (jsonb_to_recordset(p_rest->'lease') AS (
-      part int, node text, attempt bigint, worker text, boot text, expires double precision
+      part int, node text, attempt bigint, worker text, boot text, expires float8
     )) WITH ORDINALITY AS l(part, node, attempt, worker, boot, expires, n)
     WHERE p_ids[l.part] > 0 ORDER BY l.part, l.node, l.n DESC
     ON CONFLICT (run, node) DO UPDATE SET
@@ -74,7 +74,7 @@ BEGIN
     INSERT INTO millrace.waits (run, id, tenant, kind, workflow, owner, requested_at, text)
     SELECT DISTINCT ON (w.part, w.id) p_ids[w.part], w.id, p_tenants[w.part], w.kind, w.workflow, w.owner, w.at, w.text
     FROM ROWS FROM (jsonb_to_recordset(p_rest->'waits') AS (
-      part int, id text, kind text, workflow text, owner text, at double precision, text text
+      part int, id text, kind text, workflow text, owner text, at float8, text text
     )) WITH ORDINALITY AS w(part, id, kind, workflow, owner, at, text, n)
     WHERE p_ids[w.part] > 0 ORDER BY w.part, w.id, w.n DESC
     ON CONFLICT (run, id) DO UPDATE SET
@@ -90,7 +90,7 @@ BEGIN
       (array_agg(d.chunks ORDER BY d.n DESC))[1], (array_agg(d.embeddings ORDER BY d.n DESC))[1],
       (array_agg(d.text ORDER BY d.n DESC))[1]
     FROM ROWS FROM (jsonb_to_recordset(p_rest->'documents') AS (
-      part int, kb text, id text, status text, at double precision, bytes bigint, chunks bigint, embeddings bigint, text text
+      part int, kb text, id text, status text, at float8, bytes bigint, chunks bigint, embeddings bigint, text text
     )) WITH ORDINALITY AS d(part, kb, id, status, at, bytes, chunks, embeddings, text, n)
     WHERE p_ids[d.part] > 0 GROUP BY p_tenants[d.part], d.kb, d.id ORDER BY 1, 2, 3
     ON CONFLICT (tenant, kb, id) DO UPDATE SET
@@ -123,7 +123,7 @@ BEGIN
     SELECT p.*, nextval('millrace.place') AS place FROM (
       SELECT DISTINCT ON (p_tenants[p.part], p.run, p.name) p_tenants[p.part] AS tenant, p.*
       FROM ROWS FROM (jsonb_to_recordset(p_rest->'due') AS (
-        part int, run text, name text, key text, at double precision, command text
+        part int, run text, name text, key text, at float8, command text
       )) WITH ORDINALITY AS p(part, run, name, key, at, command, n)
       WHERE p_ids[p.part] > 0 AND NOT EXISTS (
         SELECT 1 FROM jsonb_to_recordset(p_rest->'undue') AS u(part int, name text)

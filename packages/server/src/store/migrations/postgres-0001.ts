@@ -95,13 +95,13 @@ CREATE TABLE millrace.queue (
   version millrace.name,
   queue millrace.name NOT NULL,
   priority bigint NOT NULL,
-  at double precision NOT NULL,
+  at float8 NOT NULL,
   delayed boolean NOT NULL, -- it could not be claimed yet when it was queued
   gate millrace.name, -- rows with the same gate wait for the same slots and rate; a hash of both
   rate millrace.name, -- the rate's key
   gates text, -- slots and rate, as JSON
   offered_to millrace.name, -- the server that was shown the row last, and the others are not, until
-  offered_until double precision,
+  offered_until float8,
   PRIMARY KEY (run, node)
 ) WITH (fillfactor = 70);
 CREATE INDEX queue_ready ON millrace.queue (tenant, task, priority DESC, place) WHERE NOT delayed AND gate IS NULL;
@@ -116,15 +116,15 @@ CREATE TABLE millrace.slots (
 ) WITH (fillfactor = 60);
 
 CREATE TABLE millrace.starts (
-  tenant millrace.name NOT NULL, queue millrace.name NOT NULL, key millrace.name NOT NULL, at double precision NOT NULL,
-  until double precision NOT NULL -- when it counts no more
+  tenant millrace.name NOT NULL, queue millrace.name NOT NULL, key millrace.name NOT NULL, at float8 NOT NULL,
+  until float8 NOT NULL -- when it counts no more
 );
 CREATE INDEX starts_by_key ON millrace.starts (tenant, queue, key, at);
 CREATE INDEX starts_by_end ON millrace.starts (until);
 
 CREATE TABLE millrace.leases (
   run bigint NOT NULL, node millrace.name NOT NULL, attempt bigint NOT NULL, worker millrace.name NOT NULL, boot millrace.name NOT NULL,
-  expires double precision NOT NULL, PRIMARY KEY (run, node)
+  expires float8 NOT NULL, PRIMARY KEY (run, node)
 ) WITH (fillfactor = 60);
 CREATE INDEX leases_by_end ON millrace.leases (expires);
 
@@ -132,14 +132,14 @@ CREATE INDEX leases_by_end ON millrace.leases (expires);
 CREATE TABLE millrace.due (
   tenant millrace.name NOT NULL, run millrace.name NOT NULL,
   name millrace.name NOT NULL, -- the key, short enough for an index
-  key millrace.name NOT NULL, at double precision NOT NULL, place bigint NOT NULL, command text NOT NULL,
+  key millrace.name NOT NULL, at float8 NOT NULL, place bigint NOT NULL, command text NOT NULL,
   PRIMARY KEY (tenant, run, name)
 );
 CREATE INDEX due_by_time ON millrace.due (at, place);
 
 CREATE TABLE millrace.waits (
   run bigint NOT NULL, id millrace.name NOT NULL, tenant millrace.name NOT NULL, kind millrace.name NOT NULL, workflow millrace.name NOT NULL,
-  owner millrace.name, requested_at double precision NOT NULL,
+  owner millrace.name, requested_at float8 NOT NULL,
   text text NOT NULL, -- the row as JSON
   PRIMARY KEY (run, id)
 );
@@ -147,7 +147,7 @@ CREATE INDEX waits_by_age ON millrace.waits (tenant, requested_at);
 CREATE INDEX waits_by_owner ON millrace.waits (tenant, owner, requested_at) WHERE owner IS NOT NULL;
 
 CREATE TABLE millrace.documents (
-  tenant millrace.name NOT NULL, kb millrace.name NOT NULL, id millrace.name NOT NULL, status millrace.name NOT NULL, at double precision NOT NULL,
+  tenant millrace.name NOT NULL, kb millrace.name NOT NULL, id millrace.name NOT NULL, status millrace.name NOT NULL, at float8 NOT NULL,
   bytes bigint, chunks bigint NOT NULL, embeddings bigint NOT NULL,
   text text NOT NULL, -- the row as JSON; bytes may be known from an earlier one
   PRIMARY KEY (tenant, kb, id)
@@ -159,7 +159,7 @@ CREATE TABLE millrace.schedules (
 );
 
 CREATE TABLE millrace.grants (
-  tenant millrace.name NOT NULL, id millrace.name NOT NULL, run millrace.name, expires double precision NOT NULL, ended_at double precision,
+  tenant millrace.name NOT NULL, id millrace.name NOT NULL, run millrace.name, expires float8 NOT NULL, ended_at float8,
   text text NOT NULL, -- the row as JSON, without its end
   PRIMARY KEY (tenant, id)
 );
@@ -171,7 +171,7 @@ CREATE TABLE millrace.deleted (
 );
 
 CREATE TABLE millrace.definitions (
-  tenant millrace.name NOT NULL, name millrace.name NOT NULL, hash millrace.name NOT NULL, place bigint NOT NULL, at double precision NOT NULL,
+  tenant millrace.name NOT NULL, name millrace.name NOT NULL, hash millrace.name NOT NULL, place bigint NOT NULL, at float8 NOT NULL,
   text text NOT NULL, PRIMARY KEY (tenant, name, hash)
 );
 CREATE INDEX definitions_by_place ON millrace.definitions (tenant, name, place DESC);

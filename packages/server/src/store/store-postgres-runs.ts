@@ -1,0 +1,89 @@
+import { isTerminal, type RunSummary } from '@millrace/protocol';
+import type { RunKey, RunRow, RunRowQuery, SilentQuery } from './store.ts';
+import type { PostgresConnection } from './store-postgres-connection.ts';
+import { nameIn } from './store-postgres-names.ts';
+
+interface StoredRun {
+  tenant: string;
+  run: string;
+  head: number;
+  ctl: number;
+  at: number;
+  ended: boolean;
+  status: RunRow['status'];
+  summary: string;
+}
+
+const FIELDS = 'r.tenant, r.run, r.head, r.ctl, r.at, r.ended, s.status, s.text AS summary';
+const RUNS = 'millrace.summaries s JOIN millrace.runs r ON r.id = s.run';
+
+/** The tables runs and summaries. */
+export function postgresRuns({ query }: PostgresConnection) {
+  return {
+    async row({ tenant, run }: RunKey): Promise<RunRow | undefined> {
+      const rows = await query<StoredRun>(`SELECT ${FIELDS} FROM ${RUNS} WHERE r.tenant = $1 AND r.run = $2`, [
+        nameIn(tenant),
+        nameIn(run),
+      ]);
+      return rows.map(rowOf)[0];
+    },
+
+    async rows(asked: RunRowQuery): Promise<{ rows: RunRow[]; total: number }> {
+      const { conditions, values } = conditionsOf(asked);
+      const where = conditions.join(' AND ');
+      const more = [...values];
+      const place = (value: unknown) => `$${more.push(value)}`;
+      const before =
+        asked.before === undefined
+          ? ''
+          : ` AND s.run < (SELECT id FROM millrace.runs WHERE tenant = $1 AND run = ${place(nameIn(asked.before))} AND NOT gone)`;
+      const page = `SELECT ${FIELDS} FROM ${RUNS} WHERE ${where}${before} ORDER BY s.run DESC LIMIT ${place(asked.limit)}`;
+      const [rows, counted] = await Promise.all([
+        query<StoredRun>(page, more),
+        query<{ total: number }>(`SELECT count(*) AS total FROM millrace.summaries s WHERE ${where}`, values),
+      ]);
+      return { rows: rows.map(rowOf), total: counted[0]?.total ?? 0 };
+    },
+
+    /**
+     * Of runs that have ended the summary is as old as the log, so nothing is sorted to find the oldest. Of the others
+     * only those are looked at whose summary is old; they are few.
+     */
+    async silent({ status, before, external, limit }: SilentQuery): Promise<RunRow[]> {
+      const found = await Promise.all(
+        status.map((one) =>
+          query<StoredRun & { id: string }>(
+            `SELECT ${FIELDS}, r.id::text FROM ${RUNS}
+             WHERE s.status = $1 AND s.at <= $2 AND r.at <= $2 AND ($3::boolean IS NULL OR s.external = $3)
+             ORDER BY ${isTerminal(one) ? 's' : 'r'}.at, r.id LIMIT $4`,
+            [one, before, external ?? null, limit],
+          ),
+        ),
+      );
+      return found
+        .flat()
+        .sort((a, b) => a.at - b.at || (BigInt(a.id) < BigInt(b.id) ? -1 : 1))
+        .slice(0, limit)
+        .map(({ id: _id, ...row }) => rowOf(row));
+    },
+  };
+}
+
+function conditionsOf({ tenant, owner, workflow, queue, tag, status }: RunRowQuery) {
+  const values: unknown[] = [];
+  const place = (value: unknown) => `$${values.push(value)}`;
+  const conditions = [`s.tenant = ${place(nameIn(tenant))}`];
+  if (owner !== undefined) conditions.push(`s.owner = ${place(nameIn(owner))}`);
+  if (workflow !== undefined) conditions.push(`s.workflow = ${place(nameIn(workflow))}`);
+  if (queue !== undefined) conditions.push(`s.queue = ${place(nameIn(queue))}`);
+  if (tag !== undefined) {
+    conditions.push(`s.run IN (SELECT run FROM millrace.tags WHERE tenant = $1 AND tag = ${place(nameIn(tag))})`);
+  }
+  if (status !== undefined) conditions.push(`s.shown = ANY (${place(status)}::text[])`);
+  return { conditions, values };
+}
+
+function rowOf({ summary, ...row }: StoredRun): RunRow {
+  const shown: RunSummary = { ...(JSON.parse(summary) as RunSummary), seq: row.head };
+  return { ...row, summary: shown };
+}
