@@ -336,6 +336,8 @@ function internal(error: unknown): MillraceError {
 function messagesOf(draft: PartDraft, part: Part, first: number, at: number): BusMessage[] {
   const { tenant, run } = draft.run.key;
   const through = first + draft.events.length - 1;
+  // Nobody may want it: then it is not put together.
+  let text: string | undefined;
   const messages: BusMessage[] = [
     {
       kind: 'events',
@@ -344,8 +346,11 @@ function messagesOf(draft: PartDraft, part: Part, first: number, at: number): Bu
       run,
       seq: first,
       through,
-      text: draft.textFrom(first, at),
       ended: part.row?.ended ?? false,
+      get text() {
+        text ??= draft.textFrom(first, at);
+        return text;
+      },
     },
   ];
   if (part.row) {

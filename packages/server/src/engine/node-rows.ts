@@ -25,7 +25,7 @@ export function nodeRows(control: ControlView, trace: Trace, placement: Placemen
   const dequeue: string[] = [];
   const lease: LeaseRow[] = [];
   const release: string[] = [];
-  const slots = new Map<string, SlotChange>();
+  const slots: SlotChange[] = [];
   const starts: NonNullable<Part['starts']> = [];
   const dispatches = control.status === 'created' || control.status === 'running';
   const before = new Map<string, NodeState>();
@@ -51,7 +51,7 @@ export function nodeRows(control: ControlView, trace: Trace, placement: Placemen
     ...(dequeue.length > 0 ? { dequeue } : {}),
     ...(lease.length > 0 ? { lease } : {}),
     ...(release.length > 0 ? { release } : {}),
-    ...(slots.size > 0 ? { slots: [...slots.values()] } : {}),
+    ...(slots.length > 0 ? { slots } : {}),
     ...(starts.length > 0 ? { starts } : {}),
   };
 }
@@ -78,13 +78,12 @@ function limitsOf(control: ControlView, node: NodeView): { key: string; limit: n
   ];
 }
 
-function countSlots(slots: Map<string, SlotChange>, control: ControlView, node: NodeView, delta: 1 | -1): void {
+function countSlots(slots: SlotChange[], control: ControlView, node: NodeView, delta: 1 | -1): void {
   const queue = queueOf(control, node);
   for (const { key, limit } of limitsOf(control, node)) {
-    const name = `${queue}/${key}`;
-    const change = slots.get(name) ?? { queue, key, delta: 0, limit };
-    change.delta += delta;
-    slots.set(name, change);
+    const known = slots.find((change) => change.queue === queue && change.key === key);
+    if (known) known.delta += delta;
+    else slots.push({ queue, key, delta, limit });
   }
 }
 

@@ -13,13 +13,14 @@ import type { DueCommand } from './command.ts';
 
 /** What a flush makes a run owe its own future, another run, its workers and the inbox; and what it settles. */
 export class Obligations {
-  readonly due = new Map<string, DueRow>();
-  readonly undue = new Set<string>();
-  readonly waits = new Map<string, WaitRow>();
-  readonly unwait = new Set<string>();
+  // Made when something comes into them: most parts owe nothing.
+  due: Map<string, DueRow> | undefined;
+  undue: Set<string> | undefined;
+  waits: Map<string, WaitRow> | undefined;
+  unwait: Set<string> | undefined;
   /** waits that have ended: whoever runs their node is told */
   readonly ended: string[] = [];
-  readonly documents = new Map<string, DocumentRow>();
+  documents: Map<string, DocumentRow> | undefined;
   /** attempts that were ended by something other than themselves, and what their worker is to be told */
   readonly signals: { worker: string; state: LeaseState }[] = [];
   /** nothing is dispatched any more: the queue rows go */
@@ -37,12 +38,14 @@ export class Obligations {
   }
 
   owe(key: string, at: number, command: DueCommand, to: RunKey = this.#key): void {
-    if (to === this.#key) this.undue.delete(key);
+    if (to === this.#key) this.undue?.delete(key);
+    this.due ??= new Map();
     this.due.set(`${to.run}/${key}`, { ...to, key, at, command: JSON.stringify(command) });
   }
 
   settle(key: string): void {
-    this.due.delete(`${this.#key.run}/${key}`);
+    this.due?.delete(`${this.#key.run}/${key}`);
+    this.undue ??= new Set();
     this.undue.add(key);
   }
 
@@ -134,6 +137,7 @@ export class Obligations {
       Object.assign(row, { chunks: event.data.chunks, embeddings: event.data.embeddings });
     if (event.type === 'kb.failed') row.error = event.data.error;
     const name = `${kbId}/${documentId}`;
+    this.documents ??= new Map();
     this.documents.set(name, { ...this.documents.get(name), ...row });
   }
 
@@ -148,7 +152,8 @@ export class Obligations {
     const id = approval ? event.data.approvalId : event.data.inputId;
     const { timeoutAt } = event.data;
     const to = approval ? event.data.escalation?.to : undefined;
-    this.unwait.delete(id);
+    this.unwait?.delete(id);
+    this.waits ??= new Map();
     this.waits.set(id, {
       ...this.#key,
       id,
@@ -165,7 +170,8 @@ export class Obligations {
   }
 
   #answered(id: string): void {
-    this.waits.delete(id);
+    this.waits?.delete(id);
+    this.unwait ??= new Set();
     this.unwait.add(id);
     this.settle(`wait/${id}`);
   }

@@ -153,22 +153,22 @@ export class PartDraft {
   #owe(part: Part, ended: boolean): void {
     if (!this.#obligations) return;
     const { due, undue, waits, unwait, documents, dequeueAll } = this.#obligations;
-    if (due.size > 0) {
+    if (due) {
       const others = [...due.values()].filter((row) => !ended || row.run !== this.run.key.run);
       if (others.length > 0) part.due = others;
     }
-    if (documents.size > 0) part.documents = [...documents.values()];
+    if (documents) part.documents = [...documents.values()];
     if (dequeueAll) part.dequeueAll = true;
     const { owed, control, key } = this.run;
-    for (const row of due.values()) if (row.run === key.run) owed?.add(row.key);
+    for (const row of due?.values() ?? []) if (row.run === key.run) owed?.add(row.key);
     if (ended) {
       if (!owed || owed.size > 0) part.undueAll = true;
       if (Object.keys(control.waits).length > 0) part.unwaitAll = true;
       return;
     }
-    if (undue.size > 0) part.undue = [...undue];
-    if (waits.size > 0) part.waits = [...waits.values()];
-    if (unwait.size > 0) part.unwait = [...unwait];
+    if (undue?.size) part.undue = [...undue];
+    if (waits?.size) part.waits = [...waits.values()];
+    if (unwait?.size) part.unwait = [...unwait];
   }
 
   /** The full texts of the part's events, joined, once the store has given the first its place. */

@@ -80,6 +80,12 @@ const GENERATION = 20_000;
 export class RecentHeads {
   #young = new RunMap<Head>();
   #old = new RunMap<Head>();
+  #youngNumbers = new Map<number, Head>();
+  #oldNumbers = new Map<number, Head>();
+
+  byNumber(id: number): Head | undefined {
+    return this.#youngNumbers.get(id) ?? this.#oldNumbers.get(id);
+  }
 
   get(key: RunKey): Head | undefined {
     const young = this.#young.get(key);
@@ -92,13 +98,18 @@ export class RecentHeads {
     if (this.#young.size >= GENERATION) {
       this.#old = this.#young;
       this.#young = new RunMap();
+      this.#oldNumbers = this.#youngNumbers;
+      this.#youngNumbers = new Map();
     }
     this.#young.set(head, head);
+    this.#youngNumbers.set(head.id, head);
     return head;
   }
 
-  drop(key: RunKey): void {
-    this.#young.delete(key);
-    this.#old.delete(key);
+  drop(head: Head): void {
+    this.#young.delete(head);
+    this.#old.delete(head);
+    this.#youngNumbers.delete(head.id);
+    this.#oldNumbers.delete(head.id);
   }
 }

@@ -28,7 +28,7 @@ function newFolder(): string {
 /** A store whose process is killed after every `every`-th commit; another one goes on with what it left. */
 function mortal(late: number, every: number): Store {
   let folder = newFolder();
-  let living: Store = openSqliteStore({ folder, clock, late });
+  let living: Store = openSqliteStore({ folder, clock, late, synchronous: 'NORMAL' });
   let commits = 0;
   return new Proxy(living, {
     get(_target, name: keyof Store) {
@@ -45,7 +45,7 @@ function mortal(late: number, every: number): Store {
         await living.close();
         rmSync(folder, { recursive: true });
         folder = left;
-        living = openSqliteStore({ folder, clock, late });
+        living = openSqliteStore({ folder, clock, late, synchronous: 'NORMAL' });
         return result;
       };
     },
@@ -73,7 +73,7 @@ describe('a long log', () => {
   }
 
   function filled(folder: string, late: number): SqliteStore {
-    const store = openSqliteStore({ folder, clock, late });
+    const store = openSqliteStore({ folder, clock, late, synchronous: 'NORMAL' });
     open.push(store);
     return store;
   }

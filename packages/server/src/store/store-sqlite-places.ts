@@ -66,14 +66,14 @@ export function sqlitePlaces(db: Database) {
     },
 
     byNumber(id: number): Head | undefined {
-      const known = late.byNumber(id);
+      const known = late.byNumber(id) ?? recent.byNumber(id);
       if (known) return known;
       const found = findByNumber.get(id);
-      return found && (recent.get(found) ?? keep(found));
+      return found && keep(found);
     },
 
     key(id: number): RunKey | undefined {
-      const known = late.byNumber(id);
+      const known = late.byNumber(id) ?? recent.byNumber(id);
       return known ? { tenant: known.tenant, run: known.run } : key.get(id);
     },
 
