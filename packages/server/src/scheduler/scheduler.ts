@@ -2,6 +2,7 @@ import type { Clock } from '@millrace/protocol';
 import type { Engine } from '../engine/face.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Store } from '../store/store.ts';
+import { Compaction } from './compaction.ts';
 import { Delivery } from './delivery.ts';
 import type { Schedules } from './face.ts';
 import { HungSweep } from './hung-sweep.ts';
@@ -52,6 +53,7 @@ export class Scheduler {
     const options = { ...defaultSweeps, ...sweeps };
     this.#leases = new Periodic(new LeaseSweep(parts, { boot, lease }), clock, metrics);
     this.#sweeps = [
+      ...(store.compact ? [new Compaction({ store })] : []),
       ...(options.enableAutoRecovery ? [new HungSweep(parts, options)] : []),
       ...(options.enableAutoCleanup ? [new StaleSweep(parts, options), new Retention(parts, options)] : []),
     ].map((sweep) => new Periodic(sweep, clock, metrics));

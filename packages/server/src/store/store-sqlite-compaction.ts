@@ -6,6 +6,9 @@ import { BETWEEN } from './store-sqlite-heads.ts';
 
 const compress = promisify(zstdCompress);
 
+/** large chunks that one call makes at most: 1 MiB */
+const STEPS = 16;
+
 interface Candidate {
   run: number;
   cold: number;
@@ -15,12 +18,13 @@ interface Candidate {
 /**
  * Joins the small chunks of long logs and compresses them, the oldest first: of a run that goes on whenever a large
  * chunk's worth is there, of one that has ended all that is left. A log's text stays what it was, byte for byte.
+ * Makes some chunks; true = there are more to make.
  */
 export async function compactChunks(
   db: Database,
   write: (work: () => void) => void,
   turn: () => Promise<void>,
-): Promise<void> {
+): Promise<boolean> {
   const next = db.prepare<[], Candidate>(
     `SELECT run, cold, ended FROM heads INDEXED BY heads_loose
      WHERE loose >= 65536 OR (ended = 1 AND loose >= 4096) LIMIT 1`,
@@ -33,13 +37,15 @@ export async function compactChunks(
   const move = db.prepare('UPDATE heads SET cold = ?, loose = max(0, loose - ?) WHERE run = ?');
   const correct = db.prepare('UPDATE heads SET loose = ? WHERE run = ?');
 
-  for (let run = next.get(); run && db.open; run = next.get()) {
+  for (let step = 0; step < STEPS; step++) {
+    const run = next.get();
+    if (!run) return false;
     const found = gather(loose.iterate(run.run, run.cold));
     const { chunks, length } = found;
     const first = chunks[0];
     const last = chunks.at(-1);
     if (!first || !last || (length < CHUNK && run.ended === 0)) {
-      write(() => correct.run(length, (run as Candidate).run));
+      write(() => correct.run(length, run.run));
       continue;
     }
     const text = await compress(Buffer.from(chunks.map((chunk) => chunk.text).join(BETWEEN)));
@@ -50,7 +56,7 @@ export async function compactChunks(
       count,
     );
     const { run: id } = run;
-    if (!db.open) return;
+    if (!db.open) return false;
     write(() => {
       // A run that was deleted meanwhile has no chunks to be replaced.
       if (drop.run(id, first.seq, last.seq).changes < chunks.length) return;
@@ -58,7 +64,9 @@ export async function compactChunks(
       move.run(last.through, length, id);
     });
     await turn();
+    if (!db.open) return false;
   }
+  return true;
 }
 
 /** As many chunks as make a large one. */

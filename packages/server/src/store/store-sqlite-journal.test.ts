@@ -105,7 +105,7 @@ describe('a long log', () => {
     const store = filled(folder, 0);
     await fill(store);
     const before = await reads(store);
-    await store.compact();
+    while (await store.compact());
     const db = new Database(join(folder, 'millrace.db'), { readonly: true });
     const plain = db
       .prepare("SELECT coalesce(sum(length(text)), 0) FROM chunks WHERE run = 1 AND typeof(text) = 'text'")
@@ -117,7 +117,7 @@ describe('a long log', () => {
     const ctl = (await store.runRow(key))?.ctl ?? 0;
     await committer(store, 's2')([end('a', { fence: { ctl } }), append('b')]);
     await committer(store, 's3')([append('b')]);
-    await store.compact();
+    while (await store.compact());
     expect(plain.get()).toBeLessThan(4_096);
     const after = await reads(store);
     expect(after.all?.startsWith(before.all ?? '-')).toBe(true);

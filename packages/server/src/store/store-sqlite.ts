@@ -266,8 +266,8 @@ export class SqliteStore implements Store {
     return this.#read(() => this.#tables.deleted.vacuum(pages));
   }
 
-  async compact(): Promise<void> {
-    await compactChunks(this.#open.db, (work) => this.#write(work), turn);
+  async compact(): Promise<boolean> {
+    return compactChunks(this.#open.db, (work) => this.#write(work), turn);
   }
 
   async reclaim(): Promise<void> {

@@ -168,8 +168,10 @@ export interface Store {
   putBlob(tenant: string, blob: BlobRow, bytes: Uint8Array): Promise<void>;
   getBlob(tenant: string, sha256: string): Promise<(BlobRow & { data: Uint8Array }) | undefined>;
 
-  /** Compresses what is old of long logs, in steps between which others get their turn. Every page stays what it was. */
-  compact?(): Promise<void>;
+  /**
+   * Compresses some of what is old of long logs; true = there is more. Every page stays what it was, byte for byte.
+   */
+  compact?(): Promise<boolean>;
 
   /** Rejects with what keeps the store from being written at present, and what to do. Without it there is nothing of the kind. */
   check?(): Promise<void>;
