@@ -28,6 +28,8 @@ interface Item {
   command: EngineCommand;
   guards: Guards | undefined;
   tries: number;
+  /** it was decided on what the store held after it had come in */
+  confirmed: boolean;
   resolve(answer: Answer): void;
   reject(error: unknown): void;
 }
@@ -86,7 +88,7 @@ export class CommitLoop {
   /** Resolves after the commit. Rejects with a refusal's code, or with the store's. */
   submit(key: RunKey, command: EngineCommand, guards?: Guards): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      this.#enter({ key, command, guards, tries: 0, resolve, reject });
+      this.#enter({ key, command, guards, tries: 0, confirmed: !this.#store.capabilities.shared, resolve, reject });
     });
   }
 
@@ -289,8 +291,17 @@ export class CommitLoop {
       const reason = refused.get(draft);
       if (reason !== undefined) return this.#again(item, reason);
     }
-    if (answer instanceof MillraceError) item.reject(answer);
+    // Nothing fences what is not written: another server may have moved the run on.
+    if (draft.events.length === 0 && !item.confirmed) this.#confirm(item).catch(item.reject);
+    else if (answer instanceof MillraceError) item.reject(answer);
     else item.resolve(answer);
+  }
+
+  /** Decides once more, on a resident that is as new as the store's run. */
+  async #confirm(item: Item): Promise<void> {
+    item.confirmed = true;
+    await this.#residents.refresh([item.key]);
+    this.#enter(item);
   }
 
   /** The part dropped out because a row was not what the decision saw: decide again on what is there now. */

@@ -78,6 +78,7 @@ export class Creation {
 
   /** The child run that a parent's log owes. Idempotent: the child's id stands in the parent's log. */
   async spawn(parent: RunKey, childId: string, input?: Json | BlobRef): Promise<void> {
+    await this.#residents.refresh([parent]);
     const { control } = await this.#residents.load(parent);
     const wait = control.waits[childId];
     const going = control.status === 'running' || control.status === 'paused';
@@ -108,6 +109,7 @@ export class Creation {
 
   /** The parent may have stopped between the decision and the child's creation: then the child stops too. */
   async #follow(parent: RunKey, childId: string, child: RunKey): Promise<void> {
+    await this.#residents.refresh([parent]);
     const { control } = await this.#residents.load(parent);
     const wait = control.waits[childId];
     const alone = wait?.status === 'cancelled' || control.status === 'stopping';

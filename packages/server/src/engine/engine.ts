@@ -210,6 +210,7 @@ class RunEngine implements Engine {
     this.#workers.seen(caller.tenant, worker, clock.now(), leases.length);
     const keys = leases.map(({ run, node, attempt }) => ({ tenant: caller.tenant, run, node, attempt }));
     const held = await store.renewLeases(worker, keys, clock.now() + this.#timings.lease);
+    await this.#residents.refresh([...new Map(keys.map((key) => [key.run, key])).values()]);
     return Promise.all(
       leases.map(async (lease, index): Promise<LeaseState> => {
         if (!held[index]) return { ...lease, state: 'lost' };
@@ -249,6 +250,7 @@ class RunEngine implements Engine {
 
   /** A resident that holds nothing but what is committed, until the end of this turn. */
   async #resident(key: RunKey): Promise<Resident> {
+    await this.#residents.refresh([key]);
     await this.#loop.settled();
     const run = await this.#residents.load(key);
     await this.#loop.settled();
@@ -356,6 +358,7 @@ class RunEngine implements Engine {
 
   async #evaluateOnce(key: RunKey, node: string): Promise<void> {
     try {
+      await this.#residents.refresh([key]);
       const run = await this.#residents.load(key);
       if (run.control.nodes[node]?.ready) {
         const outcome = await this.#evaluator.evaluate(key, run.control, node);

@@ -79,6 +79,22 @@ export class Residents {
     return loading;
   }
 
+  /**
+   * Where other servers write to the same store: drops those of the runs that have moved on there. What is written is
+   * fenced anyway; an answer that writes nothing has to be given on what is.
+   */
+  async refresh(keys: readonly RunKey[]): Promise<void> {
+    if (!this.#store.capabilities.shared) return;
+    const known = keys.filter((key) => this.get(key));
+    if (known.length === 0) return;
+    const heads = await this.#store.heads(known);
+    for (const [place, key] of known.entries()) {
+      const run = this.get(key);
+      const now = heads[place];
+      if (run && (!now || now.ctl > run.ctl || now.head > run.head)) this.drop(key);
+    }
+  }
+
   drop(key: RunKey): void {
     this.#runs.delete(key);
   }

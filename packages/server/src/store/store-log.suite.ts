@@ -147,6 +147,14 @@ export function storeLogSuite(factory: StoreFactory): void {
       expect(await store.commitsAfter('unknown', 0, 10)).toEqual([]);
     });
 
+    test('[STO-115] tells how far the logs that are asked for reach, by place', async () => {
+      const store = await open();
+      await committer(store)([newRun('a', { events: [control('run.created'), content()] }), newRun('b')]);
+      const keys = [key, { tenant: 't', run: 'b' }, { tenant: 'u', run: 'a' }, { tenant: 't', run: 'a' }];
+      expect(await store.heads(keys)).toEqual([undefined, { head: 1, ctl: 1 }, undefined, { head: 2, ctl: 1 }]);
+      expect(await store.heads([])).toEqual([]);
+    });
+
     test('a part without events may move rows', async () => {
       const store = await open();
       const commit = committer(store);

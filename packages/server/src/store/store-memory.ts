@@ -156,6 +156,13 @@ export class MemoryStore implements Store {
     return run && rowOf(run);
   }
 
+  async heads(keys: readonly RunKey[]): Promise<({ head: number; ctl: number } | undefined)[]> {
+    return keys.map((key) => {
+      const run = this.#runs.get(id(key));
+      return run && { head: run.events.length, ctl: run.ctl };
+    });
+  }
+
   async runRows(query: RunRowQuery): Promise<{ rows: RunRow[]; total: number }> {
     const all = [...this.#runs.values()].reverse().filter((run) => run.tenant === query.tenant);
     const matching = all.filter(({ first, last }) => {

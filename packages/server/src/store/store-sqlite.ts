@@ -88,6 +88,15 @@ export class SqliteStore implements Store {
     return this.#read(() => this.#tables.runs.row(key));
   }
 
+  async heads(keys: readonly RunKey[]): Promise<({ head: number; ctl: number } | undefined)[]> {
+    return this.#read(() =>
+      keys.map((key) => {
+        const found = this.#tables.places.find(key);
+        return found && { head: found.head, ctl: found.ctl };
+      }),
+    );
+  }
+
   async runRows(query: RunRowQuery): Promise<{ rows: RunRow[]; total: number }> {
     return this.#listed(() => this.#tables.runs.rows(query));
   }

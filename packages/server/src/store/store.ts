@@ -64,6 +64,8 @@ export interface Store {
   lastCommits(since: number): Promise<{ server: string; n: number }[]>;
 
   runRow(key: RunKey): Promise<RunRow | undefined>;
+  /** How far these logs reach now, by place; undefined = no such run. */
+  heads(keys: readonly RunKey[]): Promise<({ head: number; ctl: number } | undefined)[]>;
   /** Newest first (by creation). `total` counts all that match, whatever `before` and `limit` say. */
   runRows(query: RunRowQuery): Promise<{ rows: RunRow[]; total: number }>;
 
