@@ -98,6 +98,7 @@ function fileProblem(
   home: Package | undefined,
   workspace: Workspace,
 ): string | undefined {
+  if (row.may === 'anything') return undefined;
   const away = packageOf(target.path, workspace);
   if (isSuite(target.path)) return 'a test belongs to the tests';
   if (away === home) {

@@ -3,13 +3,14 @@
  *
  * `hub` is a whole area; `store:interface` only its file `store/store.ts`; `hub:face` only `hub/face.ts`, or `hub/hub.ts`
  * where there is no such file; `protocol:types` only `import type`.
- * An area may always import itself. Rows that say `public` may import every package, by its name and exports only.
+ * An area may always import itself. Rows that say `public` may import every package, by its name and exports only; those
+ * that say `anything` build a world out of single files, as unit tests do.
  */
 export interface Row {
   area: string;
   /** a folder when it ends in `/`, else one file */
   files: string[];
-  may: string[] | 'public';
+  may: string[] | 'public' | 'anything';
   /** packages from npm: the listed ones, or whatever the workspace's package.json declares */
   npm: string[] | 'declared';
   /** Node's own modules */
@@ -90,6 +91,7 @@ export const table: Row[] = [
   row('examples', ['examples/'], 'public'),
   row('bench', ['bench/'], 'public'),
   row('scripts', ['scripts/'], []),
+  row('fuzz', ['test/fuzz/'], 'anything'),
   row('test', ['test/'], 'public'),
 ];
 

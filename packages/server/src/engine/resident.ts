@@ -8,8 +8,7 @@ import {
   MillraceError,
   type RunEvent,
 } from '@millrace/protocol';
-import { RunMap } from '../store/run-map.ts';
-import type { ProducerState, RunKey, Store } from '../store/store.ts';
+import { type ProducerState, type RunKey, RunMap, type Store } from '../store/store.ts';
 
 /**
  * A run in memory: its control view, folded in place. During a flush the view runs ahead of the store; it is the

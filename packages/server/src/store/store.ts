@@ -20,6 +20,7 @@ import type {
 } from './rows.ts';
 
 export type * from './rows.ts';
+export { RunMap } from './run-map.ts';
 
 /**
  * Where logs live. One interface, one conformance suite (`store.suite.ts`) over every implementation;
