@@ -3,7 +3,7 @@
 // job's whole log; the peers keep what they keep by default, with the best settings that their documentation names.
 // Beside them the bare SQL of Millrace's work. Then 50 jobs a second: how soon after its add a handler begins.
 import { parseArgs } from 'node:util';
-import { installPeer, installRedis } from './harness/install.ts';
+import { installDebian, installPeer } from './harness/install.ts';
 import type { JobRequest } from './harness/job-load.ts';
 import { type Contender, interleave } from './harness/round.ts';
 import { median } from './harness/statistics.ts';
@@ -37,7 +37,7 @@ const contenders: (Contender & { request: unknown })[] = [
   { name: bare[6], file: 'contenders/sqlite-jobs.ts', request: { ...request, events: 6 } },
 ];
 if (!values['no-peers']) {
-  installRedis();
+  installDebian('redis-server', 'BullMQ needs');
   for (const peer of ['bullmq', 'graphile-worker']) installPeer(peer);
   contenders.push(
     { name: 'BullMQ', file: 'peers/bullmq/jobs.ts', request },

@@ -1,7 +1,7 @@
 // Finds a Chromium for the browser tests. Run as a script it installs one where the system can do that unasked.
-import { execFileSync, spawnSync } from 'node:child_process';
-import { accessSync, constants, existsSync } from 'node:fs';
+import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { aptInstall, mustHave } from './apt.ts';
 
 const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome'];
 const elsewhere = [
@@ -24,9 +24,6 @@ export function chromiumMissing(): string | undefined {
   return chosen ? `MILLRACE_CHROMIUM is not an executable: ${chosen}` : `none of ${names.join(', ')} is installed`;
 }
 
-/** In CI a test that was skipped is a test that failed. */
-export const mustHave = (): boolean => process.env.CI === 'true';
-
 function executable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);
@@ -36,28 +33,9 @@ function executable(path: string): boolean {
   }
 }
 
-function install(): string | undefined {
-  if (!existsSync('/usr/bin/apt-get')) return 'this system has no apt-get';
-  const root = process.getuid?.() === 0;
-  if (!root && spawnSync('sudo', ['-n', 'true']).status !== 0) return 'installing it needs root';
-  const apt = (...args: string[]) => {
-    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-    const command = ['env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-qq', ...args];
-    if (!root) command.unshift('sudo', '-n');
-    execFileSync(command[0] as string, command.slice(1), { env, stdio: ['ignore', 'ignore', 'pipe'] });
-  };
-  try {
-    apt('update');
-    apt('install', '-y', '--no-install-recommends', 'chromium');
-    return undefined;
-  } catch (error) {
-    return `apt-get failed: ${String((error as { stderr?: Buffer }).stderr ?? error).trim()}`;
-  }
-}
-
 if (import.meta.main && !findChromium()) {
   console.log('Installing Chromium for the browser tests…');
-  const problem = process.env.MILLRACE_CHROMIUM ? undefined : install();
+  const problem = process.env.MILLRACE_CHROMIUM ? undefined : aptInstall('chromium');
   const missing = chromiumMissing();
   if (missing) {
     console.log(`No Chromium: ${missing}${problem ? ` (${problem})` : ''}.`);

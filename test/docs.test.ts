@@ -83,6 +83,7 @@ test('[DOC-5] operate.md names every setting of the server, with its default, an
     MILLRACE_LEASE_MS: timings.lease,
     MILLRACE_RENEW_MS: timings.renew,
     MILLRACE_GRACE_MS: timings.grace,
+    MILLRACE_DRAIN_MS: config.drain,
     MILLRACE_BODY_LIMIT: config.bodyLimit,
     MILLRACE_RATE_LIMIT: config.rateLimit,
     MILLRACE_CREATE_RATE: config.createRate,

@@ -20,10 +20,20 @@ import { z } from 'zod';
  * What stands on the wire. A change that old peers can live with (a new field, a new type) gets a new line under the
  * same version; any other raises WIRE.
  */
-const wires = [{ version: 1, hash: 'bc672dfb21dc', change: 'the first wire' }];
+const wires = [
+  { version: 1, hash: 'bc672dfb21dc', change: 'the first wire' },
+  { version: 1, hash: 'eaa509643522', change: 'a list may follow the events of its runs' },
+];
 
 /** What a log means. Any change of the golden log's fold raises FOLD: stored snapshots are then made again. */
-const folds = [{ version: 1, hash: '9c6d0ee97684', change: 'the first fold' }];
+const folds = [
+  { version: 1, hash: '9c6d0ee97684', change: 'the first fold' },
+  {
+    version: 2,
+    hash: 'd3dd26129793',
+    change: 'where attempts began; metrics, errors and earlier values are retracted; progress ends with its node',
+  },
+];
 
 /** Control events that the view has no place for. They are in the log, and move seq and ctl. */
 const notFolded: EventType[] = ['budget.exceeded'];

@@ -40,15 +40,15 @@ function isInstalled(folder: string): boolean {
   );
 }
 
-/** Makes sure of Debian's redis-server. Fails where there is none and apt cannot install it. */
-export function installRedis(): void {
-  if (spawnSync('redis-server', ['--version']).status === 0) return;
-  console.log('Installing redis-server…');
+/** Makes sure of a server of Debian's. Fails where there is none and apt cannot install it. `wanted`: by whom, in words. */
+export function installDebian(name: 'redis-server' | 'nats-server', wanted: string): void {
+  if (spawnSync(name, ['--version']).status === 0) return;
+  console.log(`Installing ${name}…`);
   const sudo = process.getuid?.() === 0 ? [] : ['sudo', '-n'];
   const apt = (...args: string[]) => {
     const [command, ...rest] = [...sudo, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-qq', ...args];
-    install('redis-server, which BullMQ needs,', command as string, rest, {});
+    install(`${name}, which ${wanted},`, command as string, rest, {});
   };
   apt('update');
-  apt('install', '-y', '--no-install-recommends', 'redis-server');
+  apt('install', '-y', '--no-install-recommends', name);
 }

@@ -84,7 +84,7 @@ export class FaultPoints {
 }
 
 /** The same part, but for some of its methods. */
-function around<T extends object>(part: T, methods: Partial<T>): T {
+export function around<T extends object>(part: T, methods: Partial<T>): T {
   return new Proxy(part, {
     get(target, name) {
       const own: unknown = Reflect.get(methods, name) ?? Reflect.get(target, name, target);

@@ -1,5 +1,6 @@
 import type { TestProject } from 'vitest/node';
-import { chromiumMissing, findChromium, mustHave } from '../../scripts/chromium.ts';
+import { mustHave } from '../../scripts/apt.ts';
+import { chromiumMissing, findChromium } from '../../scripts/chromium.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {

@@ -1,7 +1,7 @@
 // Redis is a process of its own; producer and worker share this one, so a job's end is known without a message.
 import { Queue, Worker } from 'bullmq';
 import { contendWithJobs, type Job } from '../../harness/job-load.ts';
-import { startRedis } from './redis.ts';
+import { startRedis } from '../../harness/redis.ts';
 
 await contendWithJobs(async (hooks, { inFlight }, onClose) => {
   const redis = await startRedis(onClose);

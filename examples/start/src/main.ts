@@ -16,7 +16,7 @@ async function main(): Promise<void> {
   const model = chooseModel(process.env, (signal) => pause(PACE, undefined, { signal }));
   const embedder = chooseEmbedder(process.env);
 
-  const server = await createServer({ host: '127.0.0.1' });
+  const server = await createServer({ host: '127.0.0.1', signals: true });
   const files = server.localLink();
   const worker = createWorker({
     link: files,
@@ -24,6 +24,7 @@ async function main(): Promise<void> {
     concurrency: 4,
     onError: (error, during) => console.error(`The worker failed at ${during}:`, error),
   });
+  server.onClose(() => worker.stop());
   await worker.start();
 
   const token = await server.token({ sub: 'admin', roles: ['admin'] }, TOKEN_SECONDS);
@@ -37,17 +38,6 @@ async function main(): Promise<void> {
   pid        ${process.pid}
 
 Ctrl+C stops it; runs go on where they were when it is started again.`);
-
-  const stop = async (): Promise<void> => {
-    await worker.stop();
-    await server.close();
-  };
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => {
-      process.once(signal, () => process.exit(1));
-      stop().then(() => process.exit(0), fail);
-    });
-  }
 }
 
 function fail(error: unknown): void {

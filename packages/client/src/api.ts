@@ -2,10 +2,12 @@ import { type CreateRun, IDEMPOTENCY_HEADER, type RetryRun, type WorkflowDefinit
 import type { EventPage, ListQuery, RunCommand } from '@millrace/protocol/frame';
 import type { Json } from '@millrace/protocol/json';
 import type { ControlView, NodeView, RunSummary, WaitView } from '@millrace/protocol/view';
-import { type HttpRequest, listParameters, send } from './http.ts';
-import { errorOfResponse } from './problem.ts';
+import { type HttpRequest, send } from './http.ts';
+import { listParameters } from './list-parameters.ts';
+import { errorOfResponse } from './refused-response.ts';
 import type { TokenSource } from './token.ts';
 import type { Platform } from './transport.ts';
+import { wholeUrl } from './whole-url.ts';
 
 /** What a command was answered with; `seq` = the event that it wrote. */
 export interface CommandAnswer {
@@ -37,6 +39,56 @@ export type RunDetail = Omit<RunSummary, 'nodes'> &
     nodes: NodeView[];
     waits: WaitView[];
   };
+
+/** A question that a run waits for people to answer. */
+export interface InboxItem {
+  run: string;
+  /** of the approval or input */
+  id: string;
+  kind: 'approval' | 'input';
+  node: string;
+  workflow: string;
+  owner?: string;
+  title: string;
+  /** ms since the epoch */
+  requestedAt: number;
+  timeoutAt?: number;
+  /** whom an escalation asks */
+  to?: string;
+}
+
+export interface InboxQuery {
+  kind?: 'approval' | 'input';
+  workflow?: string;
+  owner?: string;
+  /** default 50, at most 500 */
+  limit?: number;
+}
+
+/** A document of a knowledge base, as the last run that told of it left it. */
+export interface KnowledgeDocument {
+  kbId: string;
+  documentId: string;
+  fileName: string;
+  run: string;
+  status: 'processing' | 'completed' | 'failed';
+  /** ms since the epoch, of the last change */
+  at: number;
+  bytes?: number;
+  chunks?: number;
+  embeddings?: number;
+  error?: string;
+}
+
+/** A knowledge base with the number of its documents by status. */
+export interface KnowledgeBase {
+  kbId: string;
+  documents: Record<KnowledgeDocument['status'], number>;
+  chunks: number;
+  embeddings: number;
+  /** ms since the epoch, of the last change */
+  at: number;
+}
 
 export interface ApiOptions {
   url: string;
@@ -86,9 +138,12 @@ export class Api {
     return this.command(run, { type: 'approve', approvalId, decision, ...(comment !== undefined && { comment }) }, key);
   }
 
-  /** Asks something of a run. Errors: run_not_found, invalid_transition, run_ended, forbidden. */
-  command(run: string, command: RunCommand, key?: string): Promise<CommandAnswer> {
-    return this.#json({ method: 'POST', ...commandRequest(run, command), headers: this.#idempotent(key) });
+  /**
+   * Asks something of a run, once and without a queue: `client.run(id).command` is what pages use. `ctl`: seq of the last
+   * control event that was seen. Errors: run_not_found, invalid_transition, outdated, run_ended, forbidden.
+   */
+  command(run: string, command: RunCommand, key?: string, ctl?: number): Promise<CommandAnswer> {
+    return this.#json({ method: 'POST', ...commandRequest(run, command, ctl), headers: this.#idempotent(key) });
   }
 
   /**
@@ -98,6 +153,23 @@ export class Api {
   retry(run: string, request: RetryRun, key?: string): Promise<{ id: string; seq: number; repeated: boolean }> {
     const path = `/api/runs/${encodeURIComponent(run)}/retry`;
     return this.#json({ method: 'POST', path, body: request, headers: this.#idempotent(key) });
+  }
+
+  /** What runs wait for people to answer, oldest first. */
+  async inbox(query: InboxQuery = {}): Promise<InboxItem[]> {
+    const { waits } = await this.#json<{ waits: InboxItem[] }>({ path: '/api/inbox', query: { ...query } });
+    return waits;
+  }
+
+  /** The knowledge bases, newest change first. */
+  async knowledgeBases(): Promise<KnowledgeBase[]> {
+    return (await this.#json<{ knowledgeBases: KnowledgeBase[] }>({ path: '/api/kb' })).knowledgeBases;
+  }
+
+  /** A knowledge base's documents, newest change first; default 100, at most 1,000. */
+  async documents(kbId: string, limit?: number): Promise<KnowledgeDocument[]> {
+    const path = `/api/kb/${encodeURIComponent(kbId)}/documents`;
+    return (await this.#json<{ documents: KnowledgeDocument[] }>({ path, query: { limit } })).documents;
   }
 
   /** The registered workflows, by name. */
@@ -115,7 +187,7 @@ export class Api {
 
   /** The whole address of a file, from the path in its event. It holds no token: fetch it with {@link file}. */
   fileUrl(path: string): string {
-    return new URL(path, `${this.#options.url}/`).href;
+    return wholeUrl(this.#options.url, path);
   }
 
   /** A file's bytes, from the path in its event. Errors: file_not_found. */
@@ -147,7 +219,7 @@ export class Api {
 }
 
 /** The path and body that a command has over HTTP. */
-export function commandRequest(run: string, command: RunCommand): { path: string; body: unknown } {
+export function commandRequest(run: string, command: RunCommand, ctl?: number): { path: string; body: unknown } {
   const path = `/api/runs/${encodeURIComponent(run)}`;
   switch (command.type) {
     case 'approve': {
@@ -160,6 +232,9 @@ export function commandRequest(run: string, command: RunCommand): { path: string
     case 'provide':
       return { path: `${path}/inputs/${encodeURIComponent(command.inputId)}`, body: { value: command.value } };
     default:
-      return { path: `${path}/${command.type}`, body: command.reason === undefined ? {} : { reason: command.reason } };
+      return {
+        path: `${path}/${command.type}`,
+        body: { ...(command.reason !== undefined && { reason: command.reason }), ...(ctl !== undefined && { ctl }) },
+      };
   }
 }

@@ -10,6 +10,7 @@ export function setup(options: Partial<ClientOptions> = {}) {
   const server = new FakeServer();
   const clock = new SimulatedClock();
   let tellNetwork = (_online: boolean) => {};
+  let wake = () => {};
   const client = createClient({
     url: 'http://millrace.test/',
     token: 'good',
@@ -23,6 +24,10 @@ export function setup(options: Partial<ClientOptions> = {}) {
         tellNetwork = listener;
         return () => {};
       },
+      onWake: (listener) => {
+        wake = listener;
+        return () => {};
+      },
     },
   });
   onTestFinished(() => client.disconnect());
@@ -31,7 +36,7 @@ export function setup(options: Partial<ClientOptions> = {}) {
     const { state } = client.connection.getSnapshot();
     if (states.at(-1) !== state) states.push(state);
   });
-  return { server, clock, client, states, network: (online: boolean) => tellNetwork(online) };
+  return { server, clock, client, states, network: (online: boolean) => tellNetwork(online), wake: () => wake() };
 }
 
 /** Follows a run and keeps what a user would have seen of it. */

@@ -1,14 +1,20 @@
 import type { Clock } from '@millrace/protocol/clock';
-import { MillraceError } from '@millrace/protocol/error';
-import { filterKey, type ListQuery, type RunCommand, type RunFilter } from '@millrace/protocol/frame';
-import { Api, type CommandAnswer } from './api.ts';
+import { MillraceError } from '@millrace/protocol/error-code';
+import { filterKey, type ListQuery, type RunFilter } from '@millrace/protocol/frame';
+import type { Api } from './api.ts';
 import { systemClock } from './clock.ts';
+import { Commands } from './commands.ts';
 import { Connection, type ConnectionStore } from './connection.ts';
+import { type ConnectionState, isAttached } from './connection-state.ts';
+import { lazyApi } from './lazy-api.ts';
 import { ListStore } from './list-store.ts';
+import { newKey } from './new-key.ts';
 import { defaultPolicy, type Policy } from './policy.ts';
+import { queryKey } from './query-key.ts';
 import { RunStore } from './run-store.ts';
 import { type TokenOption, TokenSource } from './token.ts';
-import { nativePlatform, type Platform, type TransportKind } from './transport.ts';
+import { nativePlatform, type Opener, type Platform, type TransportKind, usable } from './transport.ts';
+import { openWebSocket } from './transport-websocket.ts';
 
 export interface ClientOptions {
   /** the server's address, e.g. `https://millrace.example.com`; in a page served by it, `location.origin` */
@@ -17,8 +23,14 @@ export interface ClientOptions {
   token: TokenOption;
   clock?: Clock;
   policy?: Partial<Policy>;
-  /** what to try, best first. Default: all three */
+  /** what to try, best first. Default: all of them */
   transports?: readonly TransportKind[];
+  /**
+   * Makes one connection serve all tabs of the browser that show the same user: opens the worker of the given name, as in
+   * `(name) => new SharedWorker(new URL('@millrace/client/shared-worker', import.meta.url), { name, type: 'module' })`.
+   * Without it, and where there are no shared workers, each tab has a connection of its own.
+   */
+  sharedWorker?: (name: string) => SharedWorker;
   /** replaces parts of the environment, e.g. `fetch` or `WebSocket` where there is none */
   platform?: Partial<Platform>;
 }
@@ -31,6 +43,10 @@ export interface Client {
   list(query?: ListQuery): ListStore;
   readonly connection: ConnectionStore;
   readonly api: Api;
+  /** what was asked of runs and is not in their logs yet: under way, or waiting for the connection */
+  readonly commands: Commands;
+  /** the clock that it was made with */
+  readonly clock: Clock;
   /** Opens the connection now, also one that was closed. */
   connect(): void;
   /** Closes it until `connect` or `reconnect`. Stores keep what they show. */
@@ -42,28 +58,30 @@ export interface Client {
 /** Throws `invalid_request` where the address is none. */
 export function createClient(options: ClientOptions): Client {
   const clock = options.clock ?? systemClock;
-  const platform: Platform = { ...nativePlatform(clock), ...options.platform };
+  const sharedWorker = 'SharedWorker' in globalThis ? options.sharedWorker : undefined;
+  const platform: Platform = { ...nativePlatform(clock), sharedWorker, ...options.platform };
   const policy: Policy = { ...defaultPolicy, ...options.policy };
   const tokens = new TokenSource(options.token);
   const url = addressOf(options.url);
-  const transports = transportsOf(options.transports ?? ['websocket', 'sse', 'polling'], platform);
-  const connection = new Connection({ url, tokens, platform, policy, transports });
-  const api = new Api({ url, tokens, platform, newKey: () => newKey(platform) });
+  const transports = usable(options.transports ?? ['shared-worker', 'websocket', 'sse', 'polling'], platform);
+  const connection = new Connection({ url, tokens, platform, policy, transports, opener });
+  const api = lazyApi({ url, tokens, platform, newKey: () => newKey(platform) });
   const runs = new WeakCache<RunStore>();
   const lists = new WeakCache<ListStore>();
 
-  /** Over the connection where it is up; where it is not, or ends before the answer, over HTTP with the same key. */
-  const command = async (run: string, wish: RunCommand, key = newKey(platform)): Promise<CommandAnswer> => {
-    try {
-      const answer = await connection.exchange.ask({ type: 'command', run, command: wish, key });
-      if (answer) return { seq: answer.head, ...(answer.result !== undefined && { result: answer.result }) };
-    } catch (error) {
-      if (!(error instanceof MillraceError) || error.code !== 'unreachable') throw error;
-    }
-    return api.command(run, wish, key);
-  };
+  const commands = new Commands({
+    clock,
+    api,
+    exchange: connection.exchange,
+    connection: () => reach(connection.getSnapshot().state),
+  });
+  connection.subscribe(() => {
+    if (isAttached(connection.getSnapshot().state)) commands.resend().catch(ignore);
+  });
   const link = {
-    command,
+    commands,
+    newKey: () => newKey(platform),
+    readPage: (run: string) => (after: string, limit: number) => api.events(run, { after, limit }),
     afterGrace: (fn: () => void) => clock.after(policy.grace, fn),
     follow(store: RunStore) {
       const unfollow = connection.exchange.followRun(store);
@@ -80,6 +98,8 @@ export function createClient(options: ClientOptions): Client {
   return {
     connection,
     api,
+    commands,
+    clock,
     run: (id, { filter } = {}) => runs.get(filterKey(id, filter), () => new RunStore(id, filter, link)),
     list: (query = {}) => lists.get(queryKey(query), () => new ListStore(query, link)),
     connect: () => connection.connect(),
@@ -87,6 +107,29 @@ export function createClient(options: ClientOptions): Client {
     reconnect: () => connection.reconnect(),
   };
 }
+
+/** Whether a command can be sent in this state, or will be. */
+function reach(state: ConnectionState): 'up' | 'down' | 'off' {
+  if (isAttached(state)) return 'up';
+  return state === 'idle' || state === 'closed' ? 'off' : 'down';
+}
+
+/** What most pages never need is fetched by the page that does. */
+const opener: Opener = async (kind) => {
+  switch (kind) {
+    case 'shared-worker':
+      return (await import('./transport-shared-worker.ts')).openSharedWorker;
+    case 'websocket':
+      return openWebSocket;
+    case 'sse':
+      return (await import('./transport-sse.ts')).openSse;
+    case 'polling':
+      return (await import('./transport-polling.ts')).openPolling;
+  }
+};
+
+/** Code that cannot be fetched is asked for again when the connection comes up again, or when it is needed. */
+const ignore = () => {};
 
 /** Keeps one object per key for as long as somebody holds it. */
 class WeakCache<T extends object> {
@@ -105,29 +148,10 @@ class WeakCache<T extends object> {
   }
 }
 
-function queryKey(query: ListQuery): string {
-  const entries = Object.entries(query).filter(([, value]) => value !== undefined);
-  return JSON.stringify(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
-}
-
-function transportsOf(wanted: readonly TransportKind[], platform: Platform): readonly TransportKind[] {
-  const usable = wanted.filter((kind) => kind !== 'websocket' || platform.WebSocket !== undefined);
-  return usable.length > 0 ? usable : ['polling'];
-}
-
 function addressOf(url: string): string {
   const parsed = URL.parse(url);
   if (parsed?.protocol !== 'http:' && parsed?.protocol !== 'https:') {
     throw new MillraceError('invalid_request', { detail: `"${url}" is no address. Expected http:// or https://.` });
   }
   return `${parsed.origin}${parsed.pathname.replace(/\/+$/, '')}`;
-}
-
-/** 104 random bits; `crypto.randomUUID` would be missing on plain http pages. */
-function newKey({ random }: Platform): string {
-  return Array.from({ length: 4 }, () =>
-    Math.floor(random() * 2 ** 26)
-      .toString(36)
-      .padStart(6, '0'),
-  ).join('');
 }

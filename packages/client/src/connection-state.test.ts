@@ -12,10 +12,95 @@ const states = Object.keys(connectionTable) as ConnectionState[];
 const events = Object.keys(connectionTable.idle) as ConnectionEvent[];
 const cells = states.flatMap((state) => events.map((event) => [state, event, transition(state, event)] as const));
 
+/** Where each event leads and what is done then; what does not stand here changes nothing. */
+const expected: Record<ConnectionState, Partial<Record<ConnectionEvent, string>>> = {
+  idle: {
+    connect: 'connecting open',
+    disconnect: 'closed',
+    reconnect: 'connecting open',
+  },
+  connecting: {
+    disconnect: 'closed close',
+    reconnect: 'connecting close open',
+    opened: 'catching-up attach',
+    polled: 'polling attach',
+    lost: 'reconnecting close wait',
+    refused: 'connecting close refresh',
+    token: 'connecting open',
+    'no-token': 'signed-out close',
+    offline: 'offline close',
+  },
+  'catching-up': {
+    disconnect: 'closed close',
+    reconnect: 'reconnecting close open',
+    opened: 'catching-up attach',
+    'caught-up': 'live',
+    lost: 'reconnecting close wait',
+    refused: 'reconnecting close refresh',
+    'no-token': 'signed-out close',
+    offline: 'offline close',
+    woken: 'catching-up check',
+  },
+  live: {
+    disconnect: 'closed close',
+    reconnect: 'reconnecting close open',
+    opened: 'catching-up attach',
+    behind: 'catching-up',
+    lost: 'reconnecting close wait',
+    refused: 'reconnecting close refresh',
+    'no-token': 'signed-out close',
+    offline: 'offline close',
+    woken: 'live check',
+  },
+  reconnecting: {
+    disconnect: 'closed unwait close',
+    reconnect: 'reconnecting unwait close open',
+    opened: 'catching-up attach',
+    polled: 'polling attach',
+    lost: 'reconnecting close wait',
+    refused: 'reconnecting close refresh',
+    token: 'reconnecting open',
+    'no-token': 'signed-out unwait close',
+    retry: 'reconnecting open',
+    offline: 'offline unwait close',
+    online: 'reconnecting unwait close open',
+    woken: 'reconnecting unwait close open',
+  },
+  polling: {
+    disconnect: 'closed close',
+    reconnect: 'reconnecting close open',
+    opened: 'catching-up attach',
+    lost: 'reconnecting close wait',
+    refused: 'reconnecting close refresh',
+    'no-token': 'signed-out close',
+    offline: 'offline close',
+    woken: 'polling check',
+  },
+  offline: {
+    disconnect: 'closed',
+    reconnect: 'reconnecting open',
+    online: 'reconnecting open',
+  },
+  'signed-out': {
+    connect: 'connecting open',
+    disconnect: 'closed',
+    reconnect: 'connecting open',
+  },
+  closed: {
+    connect: 'connecting open',
+    reconnect: 'connecting open',
+  },
+};
+
 describe('every cell of the table', () => {
-  test('[CLT-1] each state answers each event: 9 states × 14 events', () => {
-    expect(cells).toHaveLength(9 * 14);
+  test('[CLT-1] each state answers each event: 9 states × 15 events', () => {
+    expect(cells).toHaveLength(9 * 15);
     for (const state of states) expect(Object.keys(connectionTable[state]).sort()).toEqual([...events].sort());
+  });
+
+  test.each(cells)('[CLT-1] %s × %s', (state, event, { state: next, actions }) => {
+    const [to, ...does] = (expected[state][event] ?? state).split(' ');
+    expect([next, ...actions]).toEqual([to, ...does]);
   });
 
   test('the application always gets its way', () => {

@@ -22,7 +22,8 @@ export type ConnectionState =
  * What can happen to it: the application's three wishes; then `opened` and `polled` (the server's hello came, over
  * a streaming transport or over polls), `caught-up` and `behind`, `lost` (the transport ended or never opened),
  * `refused` (the server does not accept the token), `token` and `no-token` (another one was got, or cannot be),
- * `retry` (the backoff is over), and the device's `offline` and `online`.
+ * `retry` (the backoff is over), the device's `offline` and `online`, and `woken`: the page was hidden, frozen or asleep,
+ * its timers stood still, and nobody knows what is left of the connection.
  */
 export type ConnectionEvent =
   | 'connect'
@@ -38,30 +39,31 @@ export type ConnectionEvent =
   | 'no-token'
   | 'retry'
   | 'offline'
-  | 'online';
+  | 'online'
+  | 'woken';
 
 /**
  * What is to be done about it, in order: `open` a transport, `close` it or give up opening it, `wait` one backoff,
- * `unwait`, `refresh` the token, `attach` every store from its cursor.
+ * `unwait`, `refresh` the token, `attach` every store from its cursor, `check` whether the server still answers.
  */
-export type ConnectionAction = 'open' | 'close' | 'wait' | 'unwait' | 'refresh' | 'attach';
+export type ConnectionAction = 'open' | 'close' | 'wait' | 'unwait' | 'refresh' | 'attach' | 'check';
 
 export interface Outcome {
   state: ConnectionState;
   actions: readonly ConnectionAction[];
 }
 
-/** `null` = news that comes too late for this state, or changes nothing in it. */
-type Cell = Outcome | null;
+type Then = '' | ` ${ConnectionAction}`;
 
-const to = (state: ConnectionState, ...actions: ConnectionAction[]): Outcome => ({ state, actions });
+/** Where it leads, and what is done then; `null` = news that comes too late for this state, or changes nothing in it. */
+type Cell = `${ConnectionState}${Then}${Then}${Then}` | null;
 
 /** Complete by type: a missing cell does not compile. */
 export const connectionTable: Record<ConnectionState, Record<ConnectionEvent, Cell>> = {
   idle: {
-    connect: to('connecting', 'open'),
-    disconnect: to('closed'),
-    reconnect: to('connecting', 'open'),
+    connect: 'connecting open',
+    disconnect: 'closed',
+    reconnect: 'connecting open',
     opened: null,
     polled: null,
     'caught-up': null,
@@ -73,91 +75,97 @@ export const connectionTable: Record<ConnectionState, Record<ConnectionEvent, Ce
     retry: null,
     offline: null,
     online: null,
+    woken: null,
   },
   connecting: {
     connect: null,
-    disconnect: to('closed', 'close'),
-    reconnect: to('connecting', 'close', 'open'),
-    opened: to('catching-up', 'attach'),
-    polled: to('polling', 'attach'),
+    disconnect: 'closed close',
+    reconnect: 'connecting close open',
+    opened: 'catching-up attach',
+    polled: 'polling attach',
     'caught-up': null,
     behind: null,
-    lost: to('reconnecting', 'close', 'wait'),
-    refused: to('connecting', 'close', 'refresh'),
-    token: to('connecting', 'open'),
-    'no-token': to('signed-out', 'close'),
+    lost: 'reconnecting close wait',
+    refused: 'connecting close refresh',
+    token: 'connecting open',
+    'no-token': 'signed-out close',
     retry: null,
-    offline: to('offline', 'close'),
+    offline: 'offline close',
     online: null,
+    woken: null,
   },
   'catching-up': {
     connect: null,
-    disconnect: to('closed', 'close'),
-    reconnect: to('reconnecting', 'close', 'open'),
-    opened: to('catching-up', 'attach'),
+    disconnect: 'closed close',
+    reconnect: 'reconnecting close open',
+    opened: 'catching-up attach',
     polled: null,
-    'caught-up': to('live'),
+    'caught-up': 'live',
     behind: null,
-    lost: to('reconnecting', 'close', 'wait'),
-    refused: to('reconnecting', 'close', 'refresh'),
+    lost: 'reconnecting close wait',
+    refused: 'reconnecting close refresh',
     token: null,
-    'no-token': to('signed-out', 'close'),
+    'no-token': 'signed-out close',
     retry: null,
-    offline: to('offline', 'close'),
+    offline: 'offline close',
     online: null,
+    woken: 'catching-up check',
   },
   live: {
     connect: null,
-    disconnect: to('closed', 'close'),
-    reconnect: to('reconnecting', 'close', 'open'),
-    opened: to('catching-up', 'attach'),
+    disconnect: 'closed close',
+    reconnect: 'reconnecting close open',
+    opened: 'catching-up attach',
     polled: null,
     'caught-up': null,
-    behind: to('catching-up'),
-    lost: to('reconnecting', 'close', 'wait'),
-    refused: to('reconnecting', 'close', 'refresh'),
+    behind: 'catching-up',
+    lost: 'reconnecting close wait',
+    refused: 'reconnecting close refresh',
     token: null,
-    'no-token': to('signed-out', 'close'),
+    'no-token': 'signed-out close',
     retry: null,
-    offline: to('offline', 'close'),
+    offline: 'offline close',
     online: null,
+    woken: 'live check',
   },
   reconnecting: {
     connect: null,
-    disconnect: to('closed', 'unwait', 'close'),
-    reconnect: to('reconnecting', 'unwait', 'close', 'open'),
-    opened: to('catching-up', 'attach'),
-    polled: to('polling', 'attach'),
+    disconnect: 'closed unwait close',
+    reconnect: 'reconnecting unwait close open',
+    opened: 'catching-up attach',
+    polled: 'polling attach',
     'caught-up': null,
     behind: null,
-    lost: to('reconnecting', 'close', 'wait'),
-    refused: to('reconnecting', 'close', 'refresh'),
-    token: to('reconnecting', 'open'),
-    'no-token': to('signed-out', 'unwait', 'close'),
-    retry: to('reconnecting', 'open'),
-    offline: to('offline', 'unwait', 'close'),
-    online: to('reconnecting', 'unwait', 'close', 'open'),
+    lost: 'reconnecting close wait',
+    refused: 'reconnecting close refresh',
+    token: 'reconnecting open',
+    'no-token': 'signed-out unwait close',
+    retry: 'reconnecting open',
+    offline: 'offline unwait close',
+    online: 'reconnecting unwait close open',
+    woken: 'reconnecting unwait close open',
   },
   polling: {
     connect: null,
-    disconnect: to('closed', 'close'),
-    reconnect: to('reconnecting', 'close', 'open'),
-    opened: to('catching-up', 'attach'),
+    disconnect: 'closed close',
+    reconnect: 'reconnecting close open',
+    opened: 'catching-up attach',
     polled: null,
     'caught-up': null,
     behind: null,
-    lost: to('reconnecting', 'close', 'wait'),
-    refused: to('reconnecting', 'close', 'refresh'),
+    lost: 'reconnecting close wait',
+    refused: 'reconnecting close refresh',
     token: null,
-    'no-token': to('signed-out', 'close'),
+    'no-token': 'signed-out close',
     retry: null,
-    offline: to('offline', 'close'),
+    offline: 'offline close',
     online: null,
+    woken: 'polling check',
   },
   offline: {
     connect: null,
-    disconnect: to('closed'),
-    reconnect: to('reconnecting', 'open'),
+    disconnect: 'closed',
+    reconnect: 'reconnecting open',
     opened: null,
     polled: null,
     'caught-up': null,
@@ -168,12 +176,13 @@ export const connectionTable: Record<ConnectionState, Record<ConnectionEvent, Ce
     'no-token': null,
     retry: null,
     offline: null,
-    online: to('reconnecting', 'open'),
+    online: 'reconnecting open',
+    woken: null,
   },
   'signed-out': {
-    connect: to('connecting', 'open'),
-    disconnect: to('closed'),
-    reconnect: to('connecting', 'open'),
+    connect: 'connecting open',
+    disconnect: 'closed',
+    reconnect: 'connecting open',
     opened: null,
     polled: null,
     'caught-up': null,
@@ -185,11 +194,12 @@ export const connectionTable: Record<ConnectionState, Record<ConnectionEvent, Ce
     retry: null,
     offline: null,
     online: null,
+    woken: null,
   },
   closed: {
-    connect: to('connecting', 'open'),
+    connect: 'connecting open',
     disconnect: null,
-    reconnect: to('connecting', 'open'),
+    reconnect: 'connecting open',
     opened: null,
     polled: null,
     'caught-up': null,
@@ -201,11 +211,16 @@ export const connectionTable: Record<ConnectionState, Record<ConnectionEvent, Ce
     retry: null,
     offline: null,
     online: null,
+    woken: null,
   },
 };
 
 export function transition(state: ConnectionState, event: ConnectionEvent): Outcome {
-  return connectionTable[state][event] ?? { state, actions: [] };
+  const [to, ...actions] = (connectionTable[state][event] ?? state).split(' ') as [
+    ConnectionState,
+    ...ConnectionAction[],
+  ];
+  return { state: to, actions };
 }
 
 /** Whether the server can be talked to over the connection now. */

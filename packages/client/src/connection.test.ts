@@ -1,8 +1,9 @@
 import { toProblem } from '@millrace/protocol/error';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { seqs, setup, upTo, watch } from './client-setup.suite.ts';
 import { foldAll, settle } from './fake-server.suite.ts';
 import { SimulatedClock } from './simulated-clock.suite.ts';
+import { nativePlatform } from './transport.ts';
 
 describe('the token', () => {
   test('[CLT-15] that expired is replaced through the token function, and every cursor stays', async () => {
@@ -24,7 +25,7 @@ describe('the token', () => {
     const { server, client, clock } = setup({ token: 'bad' });
     watch(client, 'r');
     await settle();
-    expect(client.connection.getSnapshot()).toMatchObject({ state: 'signed-out', error: { code: 'unauthorized' } });
+    expect(client.connection.getSnapshot()).toMatchObject({ state: 'signed-out', error: { code: 'token_expired' } });
     const { length } = server.sockets;
     clock.advance(600_000);
     await settle();
@@ -36,6 +37,36 @@ describe('the token', () => {
     await settle();
     expect(stubborn.client.connection.getSnapshot().state).toBe('signed-out');
     expect(asked).toBe(2);
+  });
+
+  test('[CLT-16] a token function that gives none says that nobody is signed in', async () => {
+    const tokens = ['good', undefined];
+    const { server, client, clock } = setup({ token: () => Promise.resolve(tokens.shift()) });
+    server.append('r', 3);
+    const { store } = watch(client, 'r');
+    await settle();
+    server.socket.cut(4401, 'token_expired');
+    await settle();
+    expect(client.connection.getSnapshot()).toMatchObject({ state: 'signed-out', error: { code: 'unauthorized' } });
+    clock.advance(600_000);
+    await settle();
+    expect(server.open).toHaveLength(0);
+    expect(store.getSnapshot().cursor).toBe('e1:3');
+  });
+
+  test('[CLT-15] a token function that answers the same text once more is believed, and not for ever', async () => {
+    const { server, client } = setup({ token: async () => 'same' });
+    server.token = 'same';
+    server.append('r', 1);
+    watch(client, 'r');
+    await settle();
+    server.socket.cut(4401, 'token_expired');
+    await settle();
+    expect(client.connection.getSnapshot().state).toBe('live');
+    server.token = 'another';
+    server.socket.cut(4401, 'token_expired');
+    await settle();
+    expect(client.connection.getSnapshot().state).toBe('signed-out');
   });
 
   test('signing in again and reconnecting goes on from the cursors', async () => {
@@ -97,6 +128,106 @@ describe('the token', () => {
     await settle();
     expect(server.sockets).toHaveLength(1);
     expect(server.socket.received.filter(({ type }) => type === 'token')).toHaveLength(1);
+  });
+
+  test('[CLT-15] a function that gives the same token until it expires is not asked over and over', async () => {
+    const clock = new SimulatedClock();
+    const token = `x.${btoa(JSON.stringify({ exp: clock.now() / 1000 + 120 }))}.y`;
+    const ask = vi.fn(() => Promise.resolve(token));
+    const { server, client } = setup({ clock, token: ask });
+    server.token = token;
+    watch(client, 'r');
+    await settle();
+    for (let second = 0; second < 200; second++) {
+      clock.advance(1_000);
+      await settle();
+    }
+    expect(ask).toHaveBeenCalledTimes(2);
+    expect(client.connection.getSnapshot().state).toBe('live');
+  });
+});
+
+describe('a page that was hidden or asleep', () => {
+  test('[CLT-84] asks at once whether the server still hears, and stays where it does', async () => {
+    const { server, client, clock, wake, states } = setup();
+    server.append('r', 3);
+    const { seen } = watch(client, 'r');
+    await settle();
+    wake();
+    await settle();
+    expect(server.socket.received.at(-1)).toMatchObject({ type: 'ping' });
+    for (let beat = 0; beat < 9; beat++) {
+      clock.advance(10_000);
+      await settle();
+    }
+    server.append('r', 1);
+    expect(seqs(seen)).toEqual([4]);
+    expect(states).toEqual(['connecting', 'catching-up', 'live']);
+    expect(server.sockets).toHaveLength(1);
+  });
+
+  test('[CLT-84] finds a connection that died meanwhile, and catches up exactly, long before a heartbeat would', async () => {
+    const { server, client, clock, wake } = setup();
+    server.append('r', 3);
+    const { store, seen } = watch(client, 'r');
+    await settle();
+    // The network forgot the connection: nothing arrives any more, and nobody is told.
+    server.socket.client.onmessage = undefined;
+    server.append('r', 6);
+    await settle();
+    expect(seen).toEqual([]);
+    wake();
+    await settle();
+    clock.advance(5_000);
+    expect(client.connection.getSnapshot().state).toBe('reconnecting');
+    clock.advance(500);
+    await settle();
+    server.append('r', 1);
+    expect(seqs(seen)).toEqual(upTo(4, 10));
+    expect(store.getSnapshot()).toMatchObject({ continuity: 'complete' });
+  });
+
+  test('[CLT-84] does not wait for a backoff whose timer stood still', async () => {
+    const { server, client, wake } = setup();
+    server.append('r', 3);
+    const { seen } = watch(client, 'r');
+    await settle();
+    server.socket.cut();
+    server.append('r', 2);
+    expect(client.connection.getSnapshot().state).toBe('reconnecting');
+    wake();
+    await settle();
+    expect(client.connection.getSnapshot().state).toBe('live');
+    expect(seqs(seen)).toEqual([4, 5]);
+  });
+
+  test('[CLT-84] is one that the browser shows again: from hidden, from its cache, from frozen', () => {
+    const document = Object.assign(new EventTarget(), { visibilityState: 'hidden' });
+    const window = new EventTarget();
+    vi.stubGlobal('document', document);
+    vi.stubGlobal('addEventListener', window.addEventListener.bind(window));
+    vi.stubGlobal('removeEventListener', window.removeEventListener.bind(window));
+    onTestFinished(() => {
+      vi.unstubAllGlobals();
+    });
+    const platform = nativePlatform(new SimulatedClock());
+    const woken = vi.fn();
+    const network = vi.fn();
+    const off = [platform.onWake(woken), platform.onNetwork(network)];
+    document.dispatchEvent(new Event('visibilitychange'));
+    window.dispatchEvent(Object.assign(new Event('pageshow'), { persisted: false }));
+    expect(woken).not.toHaveBeenCalled();
+    document.visibilityState = 'visible';
+    document.dispatchEvent(new Event('visibilitychange'));
+    window.dispatchEvent(Object.assign(new Event('pageshow'), { persisted: true }));
+    document.dispatchEvent(new Event('resume'));
+    expect(woken).toHaveBeenCalledTimes(3);
+    for (const name of ['offline', 'online']) window.dispatchEvent(new Event(name));
+    expect(network.mock.calls).toEqual([[false], [true]]);
+    for (const stop of off) stop();
+    document.dispatchEvent(new Event('resume'));
+    window.dispatchEvent(new Event('online'));
+    expect([woken.mock.calls.length, network.mock.calls.length]).toEqual([3, 2]);
   });
 });
 

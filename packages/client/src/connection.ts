@@ -1,4 +1,4 @@
-import { MillraceError } from '@millrace/protocol/error';
+import { MillraceError } from '@millrace/protocol/error-code';
 import {
   type ConnectionAction,
   type ConnectionEvent,
@@ -7,12 +7,13 @@ import {
   transition,
 } from './connection-state.ts';
 import { Exchange } from './exchange.ts';
-import { send } from './http.ts';
+import { Ladder } from './ladder.ts';
 import { backoff, type Policy } from './policy.ts';
-import { type Hello, Session, unreachable } from './session.ts';
+import { unreachable } from './problem.ts';
+import { type Hello, Session } from './session.ts';
 import { Listeners, type Store } from './store.ts';
 import { type TokenSource, tokenExpiry } from './token.ts';
-import type { Closed, Platform, TransportKind } from './transport.ts';
+import type { Closed, Opener, Platform, TransportKind } from './transport.ts';
 
 /** The connection as people are shown it. */
 export interface ConnectionSnapshot {
@@ -38,10 +39,9 @@ export interface ConnectionOptions {
   policy: Policy;
   /** best first */
   transports: readonly TransportKind[];
+  opener: Opener;
 }
 
-/** the longest time between two tries of a better transport */
-const CLIMB_LIMIT = 5 * 60_000;
 /** a new token that is refused as well is not worth a third */
 const REFUSAL_LIMIT = 2;
 
@@ -61,10 +61,7 @@ export class Connection implements ConnectionStore {
   #refusals = 0;
   /** the token that the latest attempt was made with */
   #token = '';
-  /** which of the transports, and how often in a row it failed to open or to last */
-  #rung = 0;
-  #failures = 0;
-  #climbs = 0;
+  readonly #ladder: Ladder;
   #greetedAt = 0;
   #retryAt: number | undefined;
   #error: MillraceError | undefined;
@@ -76,6 +73,7 @@ export class Connection implements ConnectionStore {
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
+    this.#ladder = new Ladder(options.transports, options.policy);
     this.exchange = new Exchange((fn) => this.#clock.after(backoff(options.policy, 2, options.platform.random()), fn));
     this.#snapshot = this.#describe();
   }
@@ -98,9 +96,13 @@ export class Connection implements ConnectionStore {
 
   /** Drops what is there and tries at once, beginning with the best transport. */
   reconnect(): void {
-    this.#rung = 0;
-    this.#forget();
+    this.#restart();
     this.#dispatch('reconnect');
+  }
+
+  /** What the server said of itself when the connection came up. */
+  get hello(): Hello | undefined {
+    return this.#hello;
   }
 
   /** The first store that is followed starts the connection. One that the application has closed stays closed. */
@@ -120,7 +122,7 @@ export class Connection implements ConnectionStore {
       this.#unwatch?.();
       this.#unwatch = undefined;
     } else if (state !== 'idle') {
-      this.#unwatch ??= this.#options.platform.onNetwork((online) => this.#network(online));
+      this.#unwatch ??= this.#watch();
     }
     for (const action of actions) this.#act(action);
     this.#publish();
@@ -141,14 +143,21 @@ export class Connection implements ConnectionStore {
         return this.#refresh();
       case 'attach':
         return this.#attach();
+      case 'check':
+        return this.#session?.check();
     }
   }
 
+  #watch(): () => void {
+    const { platform } = this.#options;
+    const off = [platform.onNetwork((online) => this.#network(online)), platform.onWake(() => this.#dispatch('woken'))];
+    return () => {
+      for (const stop of off) stop();
+    };
+  }
+
   #network(online: boolean): void {
-    if (online) {
-      this.#rung = 0;
-      this.#forget();
-    }
+    if (online) this.#restart();
     this.#dispatch(online ? 'online' : 'offline');
   }
 
@@ -159,22 +168,18 @@ export class Connection implements ConnectionStore {
       (token) => {
         if (generation !== this.#generation) return;
         this.#token = token;
-        this.#session = this.#start(this.#kind, token, (session) => this.#session === session);
+        this.#session = this.#start(this.#ladder.kind, token, (session) => this.#session === session);
       },
       (error: unknown) => this.#noToken(error, generation),
     );
   }
 
-  get #kind(): TransportKind {
-    return this.#options.transports[this.#rung] ?? 'websocket';
-  }
-
   /** `isCurrent` says whether the session is still the one that counts in its role. */
   #start(kind: TransportKind, token: string, isCurrent: (session: Session) => boolean): Session {
-    const { url, platform, policy } = this.#options;
+    const { url, platform, policy, opener } = this.#options;
     const session: Session = new Session(
       kind,
-      { url, token, platform, policy },
+      { url, token, platform, policy, opener },
       {
         greeted: (hello) => {
           if (isCurrent(session)) this.#greeted(session, hello, token);
@@ -198,7 +203,7 @@ export class Connection implements ConnectionStore {
       this.#better = undefined;
       this.#session?.close();
       this.#session = session;
-      this.#rung -= 1;
+      this.#ladder.climbed();
     }
     this.#hello = hello;
     this.#refusals = 0;
@@ -215,36 +220,39 @@ export class Connection implements ConnectionStore {
     this.exchange.attach((frame) => session.send(frame), this.#hello?.epoch ?? '', moved());
   }
 
-  #ended(session: Session, { refused, retryAfter = 0, error }: Closed): void {
+  #ended(session: Session, { refused, unfit, retryAfter = 0, error }: Closed): void {
     this.#retryAfter = retryAfter;
     this.#error = error ?? unreachable('The connection ended.');
     if (refused) {
       this.#refusals += 1;
-      return this.#refusals < REFUSAL_LIMIT ? this.#dispatch('refused') : this.#signedOut();
+      const isHopeless = this.#refusals === REFUSAL_LIMIT || !this.#options.tokens.canRefresh;
+      return isHopeless ? this.#signedOut() : this.#dispatch('refused');
     }
-    const lasted = session.greeted && this.#clock.now() - this.#greetedAt >= this.#options.policy.openTimeout;
+    // The new token was not refused: should it expire while the server is away, that is another matter.
+    this.#refusals = 0;
+    const lasted = !unfit && session.greeted && this.#clock.now() - this.#greetedAt >= this.#options.policy.openTimeout;
     if (lasted) this.#forget();
-    else this.#stepDown();
+    else if (this.#ladder.failed()) this.#stepDown();
     this.#dispatch('lost');
   }
 
-  /** What failed before says nothing about now. */
   #forget(): void {
     this.#attempt = 0;
-    this.#failures = 0;
-    if (this.#rung === 0) this.#climbs = 0;
+    this.#ladder.forget();
+  }
+
+  #restart(): void {
+    this.#attempt = 0;
+    this.#ladder.restart();
   }
 
   /** A lesser transport is tried only where the server answers plain HTTP: one that is down is down for all of them. */
   #stepDown(): void {
-    const { policy, transports, url, platform } = this.#options;
-    this.#failures += 1;
-    const rung = this.#rung;
-    if (this.#failures < policy.stepDownAfter || rung === transports.length - 1) return;
-    this.#failures = 0;
-    send(platform, url, undefined, { path: '/api/health' }).then(
+    const { url, platform } = this.#options;
+    const { kind } = this.#ladder;
+    platform.fetch(`${url}/api/health`).then(
       () => {
-        if (this.#rung === rung && !isAttached(this.#state)) this.#rung += 1;
+        if (this.#ladder.kind === kind && !isAttached(this.#state)) this.#ladder.stepDown();
       },
       () => {},
     );
@@ -252,12 +260,11 @@ export class Connection implements ConnectionStore {
 
   #planClimb(): void {
     this.#cancelClimb();
-    if (this.#rung === 0) return;
-    const wait = Math.min(CLIMB_LIMIT, this.#options.policy.climbAfter * 2 ** this.#climbs);
-    this.#cancelClimb = this.#clock.after(wait, () => {
-      this.#climbs += 1;
+    const { better } = this.#ladder;
+    if (!better) return;
+    this.#cancelClimb = this.#clock.after(this.#ladder.climbAfter, () => {
+      this.#ladder.climbing();
       const generation = this.#generation;
-      const better = this.#options.transports[this.#rung - 1] as TransportKind;
       this.#options.tokens.get().then(
         (token) => {
           if (generation !== this.#generation) return;
@@ -332,14 +339,16 @@ export class Connection implements ConnectionStore {
     this.#cancelRefresh();
     const expires = tokenExpiry(token);
     if (expires === undefined || !this.#options.tokens.canRefresh) return;
-    const left = Math.max(0, expires - this.#clock.now());
+    const left = expires - this.#clock.now();
+    if (left <= 0) return;
     const ahead = Math.min(this.#options.policy.refreshAhead, left / 2);
     this.#cancelRefresh = this.#clock.after(left - ahead, () => {
       const generation = this.#generation;
       this.#options.tokens
-        .refresh(token)
+        .renew()
         .then(async (next) => {
-          if (generation !== this.#generation) return;
+          if (generation !== this.#generation || next === token) return;
+          // Before the answer: where none comes, it is this one that has to be replaced in the end.
           this.#token = next;
           await this.exchange.ask({ type: 'token', token: next });
           if (generation === this.#generation) this.#planRefresh(next);

@@ -9,7 +9,8 @@ export interface StreamMessage {
 
 /**
  * Reads server-sent events from a stream of bytes, wherever the bytes are cut: yields the messages that each
- * piece completed. Unlike EventSource it also yields an id that comes alone; comments and `retry` are skipped.
+ * piece completed, which may be none. Unlike EventSource it also yields an id that comes alone; comments and `retry`
+ * are skipped.
  */
 export async function* readEventStream(body: ReadableStream<Uint8Array>): AsyncGenerator<StreamMessage[]> {
   const reader = body.getReader();
@@ -19,8 +20,7 @@ export async function* readEventStream(body: ReadableStream<Uint8Array>): AsyncG
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return;
-      const messages = parser.push(decoder.decode(value, { stream: true }));
-      if (messages.length > 0) yield messages;
+      yield parser.push(decoder.decode(value, { stream: true }));
     }
   } finally {
     await reader.cancel().catch(() => {});

@@ -1,12 +1,30 @@
-import type { MillraceError } from '@millrace/protocol/error';
-import type { ClientFrame, ServerFrame } from '@millrace/protocol/frame';
+import type { MillraceError } from '@millrace/protocol/error-code';
+import type { ClientFrame, RunFilter, ServerFrame } from '@millrace/protocol/frame';
 import type { ListStore } from './list-store.ts';
 import { errorOf } from './problem.ts';
-import type { RunStore } from './run-store.ts';
+import type { RunFrame } from './subscription.ts';
 
 type Ok = Extract<ServerFrame, { type: 'ok' }>;
 type Numbered = Extract<ClientFrame, { id: number }>;
 type Unnumbered<F> = F extends unknown ? Omit<F, 'id'> : never;
+
+/** What follows one run: a store, or what serves the tabs of a browser. */
+export interface RunFollower {
+  readonly id: string;
+  readonly filter: RunFilter | undefined;
+  /** names the subscription on the wire */
+  readonly key: string;
+  /** what to ask from */
+  readonly after: string | undefined;
+  readonly behind: boolean;
+  attached(head: number | undefined): void;
+  detached(): void;
+  refused(error: MillraceError): void;
+  /** Takes one frame; true = the missing stretch must be asked for. */
+  receive(frame: RunFrame, epoch: string): boolean;
+  /** a message was taken as a whole */
+  flush(): void;
+}
 
 interface Pending {
   ok(answer: Ok): void;
@@ -19,7 +37,7 @@ const ignore = () => {};
 
 /** Every subscription and every open question of a client, over whichever transport is up. */
 export class Exchange {
-  readonly #runs = new Map<string, RunStore>();
+  readonly #runs = new Map<string, RunFollower>();
   readonly #lists = new Map<ListStore, number>();
   readonly #pending = new Map<number, Pending>();
   /** calls back when a refused subscription is worth another try */
@@ -39,7 +57,7 @@ export class Exchange {
     return false;
   }
 
-  followRun(store: RunStore): () => void {
+  followRun(store: RunFollower): () => void {
     this.#runs.set(store.key, store);
     this.#subscribe(store);
     return () => {
@@ -122,7 +140,8 @@ export class Exchange {
       case 'rows':
       case 'row':
       case 'gone':
-        for (const [store, list] of this.#lists) if (list === frame.list) store.receive(frame);
+        for (const [store, list] of this.#lists)
+          if (list === frame.list && store.receive(frame)) this.#relist(store, list);
     }
   }
 
@@ -140,7 +159,7 @@ export class Exchange {
     return id;
   }
 
-  #subscribe(store: RunStore): void {
+  #subscribe(store: RunFollower): void {
     if (!this.#send) return;
     const { id: run, filter, after } = store;
     this.#post(
@@ -153,7 +172,7 @@ export class Exchange {
     );
   }
 
-  #resubscribe(store: RunStore): void {
+  #resubscribe(store: RunFollower): void {
     const { id: run, filter } = store;
     this.#post({ type: 'unsubscribe', run, ...(filter && { filter }) });
     this.#subscribe(store);
@@ -166,7 +185,12 @@ export class Exchange {
     this.#lists.set(store, id);
   }
 
-  #refused(store: RunStore | ListStore | undefined, error: MillraceError): void {
+  #relist(store: ListStore, list: number): void {
+    this.#post({ type: 'unlist', list });
+    this.#list(store);
+  }
+
+  #refused(store: RunFollower | ListStore | undefined, error: MillraceError): void {
     if (!store) return;
     store.refused(error);
     if (!error.row.retry) return;

@@ -1,9 +1,16 @@
-import { formatCursor, parseCursor } from '@millrace/protocol/cursor';
+import { formatCursor } from '@millrace/protocol/cursor';
+import { parseCursor } from '@millrace/protocol/cursor-text';
 import { MillraceError, toProblem } from '@millrace/protocol/error';
 import type { RunEvent } from '@millrace/protocol/event';
 import { fold } from '@millrace/protocol/fold';
 import { type ClientFrame, filterKey, passes, type RunFilter, type ServerFrame } from '@millrace/protocol/frame';
 import { emptyView, type RunSummary, type RunView } from '@millrace/protocol/view';
+// Loaded before the first test, or a client on a simulated clock would wait for the disk.
+import './api.ts';
+import './command-delivery.ts';
+import './history.ts';
+import './transport-polling.ts';
+import './transport-sse.ts';
 
 /** A log that tells something of every kind: it starts, logs, streams an agent, and goes on as long as asked. */
 export function sampleEvent(seq: number): RunEvent {
@@ -275,7 +282,10 @@ export class FakeServer {
           }
         };
         this.#streams.add(tell);
-        signal?.addEventListener('abort', () => this.#streams.delete(tell));
+        signal?.addEventListener('abort', () => {
+          this.#streams.delete(tell);
+          controller.error(signal.reason);
+        });
         tell();
       },
       cancel: () => {

@@ -1,4 +1,4 @@
-import { MillraceError } from '@millrace/protocol/error';
+import { MillraceError } from '@millrace/protocol/error-code';
 import type { Platform } from './transport.ts';
 
 export interface HttpRequest {
@@ -36,13 +36,4 @@ export async function send(
   } catch (error) {
     throw new MillraceError('unreachable', { detail: `${method} ${path} got no answer.`, cause: error });
   }
-}
-
-/** A list query as the query string of `GET /api/runs` spells it. */
-export function listParameters(query: {
-  status?: string[];
-  [name: string]: unknown;
-}): Record<string, string | number | undefined> {
-  const { status, ...rest } = query as { status?: string[] } & Record<string, string | number | undefined>;
-  return { ...rest, status: status?.join(',') };
 }

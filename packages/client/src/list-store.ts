@@ -1,8 +1,9 @@
-import type { MillraceError } from '@millrace/protocol/error';
+import type { MillraceError } from '@millrace/protocol/error-code';
 import type { ListQuery, ServerFrame } from '@millrace/protocol/frame';
 import type { RunSummary } from '@millrace/protocol/view';
 import { Interest } from './interest.ts';
 import { Listeners, type Store } from './store.ts';
+import type { Continuity } from './subscription.ts';
 
 export type { ListQuery };
 
@@ -12,6 +13,7 @@ export interface ListSnapshot {
   readonly rows: readonly RunSummary[];
   /** how many match, shown or not */
   readonly total: number;
+  readonly continuity: Continuity;
   readonly error: MillraceError | undefined;
 }
 
@@ -22,18 +24,35 @@ export interface ListLink {
   afterGrace(fn: () => void): () => void;
 }
 
+/** rows of a list that names no limit, as the server has it */
+const DEFAULT_LIMIT = 50;
+
 /** A list of runs, live: the rows, then whatever changes in them; the last state wins. Made by `client.list(query)`. */
 export class ListStore implements Store<ListSnapshot> {
   readonly query: ListQuery;
   readonly #interest: Interest;
   readonly #listeners = new Listeners();
-  #snapshot: ListSnapshot = { status: 'loading', rows: [], total: 0, error: undefined };
-  #next: ListSnapshot = this.#snapshot;
-  #behind = true;
+  readonly #limit: number;
+  /** every row that the server has told of since it told them all: more than are shown, fewer than it remembers */
+  #rows: RunSummary[] = [];
+  #total = 0;
+  /** rows that are older than this one were counted in the total before they were told of */
+  #counted: RunSummary | undefined;
+  #status: ListSnapshot['status'] = 'loading';
+  #error: MillraceError | undefined;
+  /** the server follows these rows */
+  #followed = false;
+  #repaired = false;
+  /** rows that should be shown are not known here, and were asked for */
+  #asked = false;
+  #dirty = false;
+  #snapshot: ListSnapshot;
 
   constructor(query: ListQuery, link: ListLink) {
     this.query = query;
+    this.#limit = query.limit ?? DEFAULT_LIMIT;
     this.#interest = new Interest(() => link.followList(this), link.afterGrace);
+    this.#snapshot = this.#describe();
   }
 
   getSnapshot(): ListSnapshot {
@@ -52,45 +71,80 @@ export class ListStore implements Store<ListSnapshot> {
   // What follows is the connection's side.
 
   get behind(): boolean {
-    return this.#behind && !this.#next.error;
+    return !this.#followed && !this.#error;
   }
 
   detached(): void {
-    this.#behind = true;
+    this.#followed = false;
   }
 
   refused(error: MillraceError): void {
-    this.#next = { ...this.#next, status: 'error', error };
+    this.#status = 'error';
+    this.#error = error;
+    this.#dirty = true;
   }
 
-  receive(frame: ListFrame): void {
-    const list = this.#next;
+  /** Takes one frame; true = the rows must be asked for again. */
+  receive(frame: ListFrame): boolean {
+    this.#dirty = true;
     if (frame.type === 'rows') {
-      this.#behind = false;
-      this.#next = { status: 'ready', rows: frame.rows, total: frame.total, error: undefined };
-      return;
+      this.#told(frame.rows, frame.total);
+      return false;
     }
     const id = frame.type === 'row' ? frame.row.id : frame.run;
-    const known = list.rows.findIndex((row) => row.id === id);
-    if (frame.type === 'gone') {
-      if (known >= 0) this.#next = { ...list, rows: list.rows.filter((row) => row.id !== id), total: list.total - 1 };
-    } else if (known < 0) {
-      const rows = place(list.rows, frame.row).slice(0, this.query.limit ?? 50);
-      this.#next = { ...list, rows, total: list.total + 1 };
-    } else if ((list.rows[known]?.seq ?? 0) <= frame.row.seq) {
-      this.#next = { ...list, rows: list.rows.with(known, frame.row) };
+    const at = this.#rows.findIndex((row) => row.id === id);
+    if (frame.type === 'row') this.#put(at, frame.row);
+    else if (at >= 0) {
+      this.#rows.splice(at, 1);
+      this.#total -= 1;
     }
+    const wasAsked = this.#asked;
+    this.#asked = this.#rows.length < Math.min(this.#limit, this.#total);
+    return this.#asked && !wasAsked;
   }
 
+  /** Publishes what the last message changed: one copy of the rows, however many frames it held. */
   flush(): void {
-    if (this.#next === this.#snapshot) return;
-    this.#snapshot = this.#next;
+    if (!this.#dirty) return;
+    this.#dirty = false;
+    this.#snapshot = this.#describe();
     this.#listeners.tell();
+  }
+
+  #told(rows: readonly RunSummary[], total: number): void {
+    this.#repaired ||= this.#status !== 'loading' && !this.#asked;
+    this.#rows = [...rows];
+    this.#total = total;
+    this.#counted = total > rows.length ? rows.at(-1) : undefined;
+    this.#status = 'ready';
+    this.#error = undefined;
+    this.#followed = true;
+    this.#asked = false;
+  }
+
+  #put(at: number, row: RunSummary): void {
+    if (at >= 0) {
+      if ((this.#rows[at]?.seq ?? 0) <= row.seq) this.#rows[at] = row;
+      return;
+    }
+    const place = this.#rows.findIndex((other) => isNewer(row, other));
+    this.#rows.splice(place < 0 ? this.#rows.length : place, 0, row);
+    if (!this.#counted || isNewer(row, this.#counted)) this.#total += 1;
+  }
+
+  #describe(): ListSnapshot {
+    const isMissing = this.#asked || (this.#error !== undefined && this.#rows.length > 0);
+    return {
+      status: this.#status,
+      rows: this.#rows.slice(0, this.#limit),
+      total: this.#total,
+      continuity: isMissing ? 'gap' : this.#repaired ? 'repaired' : 'complete',
+      error: this.#error,
+    };
   }
 }
 
-/** The rows with a new one at its place: newest first. */
-function place(rows: readonly RunSummary[], row: RunSummary): RunSummary[] {
-  const at = rows.findIndex((other) => other.createdAt <= row.createdAt);
-  return rows.toSpliced(at < 0 ? rows.length : at, 0, row);
+/** Of two runs of the same ms the ids tell: they sort by time. */
+function isNewer(one: RunSummary, other: RunSummary): boolean {
+  return one.createdAt > other.createdAt || (one.createdAt === other.createdAt && one.id > other.id);
 }

@@ -172,6 +172,41 @@ describe('over the real server', () => {
     },
   );
 
+  test.each([
+    ['websocket', 'before it expires', 60_000],
+    ['websocket', 'when the server refuses it', 0],
+    ['sse', 'before it expires', 60_000],
+    ['sse', 'when the server refuses it', 0],
+  ] as const)('[CLT-15] over %s a token is replaced %s, and every cursor stays', async (kind, _when, refreshAhead) => {
+    let asked = 0;
+    const token = () => {
+      asked += 1;
+      return server.token({ sub: 'root', roles: ['admin'] }, 2);
+    };
+    const client = await open({
+      transports: [kind],
+      token,
+      policy: { backoffMin: 20, backoffMax: 100, pollEvery: 20, refreshAhead },
+    });
+    const run = await createRun();
+    await append(run, 1);
+    const { store, seen } = watch(client, run);
+    await expect.poll(() => store.getSnapshot().status).toBe('ready');
+    await expect
+      .poll(
+        async () => {
+          await append(run, 1);
+          return asked;
+        },
+        { timeout: 20_000 },
+      )
+      .toBeGreaterThan(3);
+    const log = await wholeLog(client, run);
+    await expect.poll(() => store.getSnapshot().view?.seq, { timeout: 5_000 }).toBe(log.length);
+    expect(seen).toEqual(log.slice(-seen.length));
+    expect(store.getSnapshot()).toMatchObject({ continuity: 'complete', status: 'ready' });
+  });
+
   test("refusals are the server's own words, over the socket and over HTTP", async () => {
     const client = await open();
     const run = await createRun();

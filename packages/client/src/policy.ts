@@ -6,6 +6,8 @@ export interface Policy {
   backoffMax: number;
   /** an attempt that was not greeted by then has failed, and a connection that ends sooner did not last. Default 10 s */
   openTimeout: number;
+  /** how long a server that is asked after the page was away may take to answer. Default 5 s */
+  checkTimeout: number;
   /** failed attempts on one transport before the next one is tried. Default 2 */
   stepDownAfter: number;
   /** how long a lesser transport is kept before a better one is tried beside it; doubles up to 5 min. Default 5 s */
@@ -22,6 +24,7 @@ export const defaultPolicy: Policy = {
   backoffMin: 1_000,
   backoffMax: 30_000,
   openTimeout: 10_000,
+  checkTimeout: 5_000,
   stepDownAfter: 2,
   climbAfter: 5_000,
   pollEvery: 2_000,

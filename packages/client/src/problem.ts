@@ -1,37 +1,24 @@
-import { isErrorCode, MillraceError, type Problem } from '@millrace/protocol/error';
+import { MillraceError, type Problem } from '@millrace/protocol/error-code';
+import { pick } from '@millrace/protocol/pick';
 
-const described = new Set(['type', 'title', 'status', 'code', 'detail', 'fix', 'retry', 'instance']);
-
-/** The error that a server's problem+json tells of. A code that this version does not know counts as `internal`. */
+/** The error that a server's problem+json tells of. A code that this version does not know is passed on. */
 export function errorOf(problem: Partial<Problem>): MillraceError {
-  const facts = Object.fromEntries(Object.entries(problem).filter(([name]) => !described.has(name)));
-  const known = isErrorCode(problem.code);
-  const detail = problem.detail ?? (known ? undefined : (problem.title ?? problem.code));
-  return new MillraceError(known ? (problem.code as Problem['code']) : 'internal', {
-    ...(detail === undefined ? {} : { detail }),
-    ...(Object.keys(facts).length === 0 ? {} : { facts }),
+  const { type: _1, instance: _2, title: _3, fix: _4, retry: _5, status, code, detail, ...facts } = problem;
+  return new MillraceError(typeof code === 'string' ? code : 'internal', {
+    row: { ...pick(problem, 'title', 'fix', 'retry'), ...(status && { http: status }) },
+    detail,
+    ...(Object.keys(facts).length > 0 && { facts }),
   });
 }
 
-/** The error of an HTTP answer that is not 2xx, whatever stands between us and the server may have said. */
-export async function errorOfResponse(response: Response): Promise<MillraceError> {
-  const text = await response.text();
-  try {
-    const body: unknown = JSON.parse(text);
-    if (typeof body === 'object' && body !== null && 'code' in body) return errorOf(body as Problem);
-  } catch {
-    // A proxy's page: the status says what there is to say.
-  }
-  const detail = `The server answered HTTP ${response.status}.`;
-  if (response.status === 401) return new MillraceError('unauthorized', { detail });
-  return new MillraceError(response.status >= 502 && response.status <= 504 ? 'unreachable' : 'internal', { detail });
+/** Whether the server says that it does not accept the token, and may accept another. */
+export function isRefusal(error: MillraceError | undefined): boolean {
+  return error?.code === 'unauthorized' || error?.code === 'token_expired';
 }
 
-/** ms that an HTTP answer asks to wait; 0 where it does not say. */
-export function retryAfterOf(response: Response, now: number): number {
-  const header = response.headers.get('retry-after');
-  if (!header) return 0;
-  const seconds = Number(header);
-  const ms = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(header) - now;
-  return ms > 0 ? ms : 0;
+export function unreachable(detail: string): MillraceError {
+  return new MillraceError('unreachable', {
+    detail,
+    row: { http: 503, retry: true, fix: "Check the network and the server's address, and send it again." },
+  });
 }

@@ -11,13 +11,17 @@ export { InputCard, type InputFormProps } from './react/components/input-card.ts
 export { JsonBlock } from './react/components/json-block.tsx';
 export { JsonField } from './react/components/json-field.tsx';
 export { Markdown } from './react/components/markdown.tsx';
+export { type PendingActions, PendingNote } from './react/components/pending-note.tsx';
 export { RunCommands } from './react/components/run-commands.tsx';
 export { RunStatus } from './react/components/run-status.tsx';
 export { StatusIcon } from './react/components/status-icon.tsx';
 export { StepTimeline } from './react/components/step-timeline.tsx';
 export { MillraceProvider, useClient } from './react/provider.tsx';
 export { useAgentStream } from './react/use-agent-stream.ts';
+export { useCommands } from './react/use-commands.ts';
 export { useConnection } from './react/use-connection.ts';
+export { useInbox } from './react/use-inbox.ts';
+export { useKnowledgeBase } from './react/use-knowledge-base.ts';
 export { useRun } from './react/use-run.ts';
 export { useRunEvents } from './react/use-run-events.ts';
 export { useRuns } from './react/use-runs.ts';

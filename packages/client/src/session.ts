@@ -1,16 +1,9 @@
-import { MillraceError } from '@millrace/protocol/error';
 import { type ClientFrame, HEARTBEAT_MS, type ServerFrame } from '@millrace/protocol/frame';
-import { errorOf } from './problem.ts';
+import { errorOf, isRefusal, unreachable } from './problem.ts';
 import type { Closed, OpenTransport, Transport, TransportKind, TransportSetup } from './transport.ts';
-import { openPolling } from './transport-polling.ts';
-import { openSse } from './transport-sse.ts';
-import { openWebSocket } from './transport-websocket.ts';
 
-const openers: Record<TransportKind, OpenTransport> = {
-  websocket: openWebSocket,
-  sse: openSse,
-  polling: openPolling,
-};
+/** unanswered heartbeats after which the connection is dead */
+const LOST_HEARTBEATS = 2;
 
 export type Hello = Extract<ServerFrame, { type: 'hello' }>;
 
@@ -29,6 +22,7 @@ export class Session {
   #transport: Transport | undefined;
   #greeted = false;
   #ended = false;
+  #heartbeat = HEARTBEAT_MS;
   #unanswered = 0;
   #cancelTimer: () => void;
 
@@ -40,17 +34,11 @@ export class Session {
     this.#cancelTimer = platform.clock.after(policy.openTimeout, () =>
       this.#end({ error: unreachable(`The server did not answer within ${policy.openTimeout} ms.`) }),
     );
-    try {
-      this.#transport = openers[kind](setup, {
-        frames: (frames) => this.#receive(frames),
-        closed: (why) => this.#end(why),
-      });
-      this.#transport.send({ type: 'hello', token: setup.token, client: 'millrace-client' });
-    } catch (error) {
-      // A page that forbids this transport says so at once; whoever made the session must have it in hand first.
-      this.#cancelTimer();
-      this.#cancelTimer = platform.clock.after(0, () => this.#end({ error: unreachable(String(error)) }));
-    }
+    setup
+      .opener(kind)
+      .then((open) => this.#open(open))
+      // A page that forbids this transport, or that cannot fetch its code.
+      .catch((error: unknown) => this.#end({ error: unreachable(String(error)) }));
   }
 
   get greeted(): boolean {
@@ -61,11 +49,28 @@ export class Session {
     this.#transport?.send(frame);
   }
 
+  /** Who was away asks whether the server still hears, and does not wait for the next heartbeat to find out. */
+  check(): void {
+    this.#cancelTimer();
+    this.#unanswered = LOST_HEARTBEATS;
+    this.#ping();
+    this.#beat(this.#setup.policy.checkTimeout);
+  }
+
   close(): void {
     if (this.#ended) return;
     this.#ended = true;
     this.#cancelTimer();
     this.#transport?.close();
+  }
+
+  #open(open: OpenTransport): void {
+    if (this.#ended) return;
+    this.#transport = open(this.#setup, {
+      frames: (frames) => this.#receive(frames),
+      closed: (why) => this.#end(why),
+    });
+    this.#transport.send({ type: 'hello', token: this.#setup.token, client: 'millrace-client' });
   }
 
   #receive(frames: ServerFrame[]): void {
@@ -75,7 +80,8 @@ export class Session {
     if (hello && !this.#greeted) {
       this.#greeted = true;
       this.#cancelTimer();
-      this.#beat(hello.heartbeat || HEARTBEAT_MS);
+      this.#heartbeat = hello.heartbeat || HEARTBEAT_MS;
+      this.#beat(this.#heartbeat);
       this.#listener.greeted(hello);
     }
     if (this.#greeted) this.#listener.frames(frames);
@@ -84,13 +90,16 @@ export class Session {
   }
 
   #beat(ms: number): void {
-    const { clock } = this.#setup.platform;
-    this.#cancelTimer = clock.after(ms, () => {
-      if (this.#unanswered === 2) return this.#end({ error: unreachable('The server fell silent.') });
+    this.#cancelTimer = this.#setup.platform.clock.after(ms, () => {
+      if (this.#unanswered === LOST_HEARTBEATS) return this.#end({ error: unreachable('The server fell silent.') });
       this.#unanswered += 1;
-      this.send({ type: 'ping', at: clock.now() });
-      this.#beat(ms);
+      this.#ping();
+      this.#beat(this.#heartbeat);
     });
+  }
+
+  #ping(): void {
+    this.send({ type: 'ping', at: this.#setup.platform.clock.now() });
   }
 
   #end(why: Closed): void {
@@ -105,12 +114,8 @@ function endOf(frame: ServerFrame): Closed | undefined {
   if (frame.type !== 'bye' && (frame.type !== 'error' || frame.id !== undefined || frame.key !== undefined))
     return undefined;
   const error = frame.problem ? errorOf(frame.problem) : undefined;
-  const refused = error?.code === 'unauthorized' || error?.code === 'token_expired';
+  const refused = isRefusal(error);
   if (frame.type === 'error' && !refused) return undefined;
   const seconds = Number(frame.problem?.retryAfter ?? 0);
   return { refused, ...(error && { error }), ...(seconds > 0 && { retryAfter: seconds * 1000 }) };
-}
-
-export function unreachable(detail: string): MillraceError {
-  return new MillraceError('unreachable', { detail });
 }

@@ -41,7 +41,15 @@ export interface Position {
 
 export const start: Position = { cursor: undefined, head: undefined, gap: false, asked: false, repaired: false };
 
-/** `complete`: every event was seen. `gap`: some are missing right now. `repaired`: a snapshot stands for some. */
+/**
+ * Whether what a store shows is whole.
+ *
+ * - `complete`: every event since its first snapshot was seen one by one; of a list, every change of a row.
+ * - `gap`: some are missing right now, because the server said so or because they did not come. The store shows what it
+ *   has and asks for the rest.
+ * - `repaired`: a snapshot (of a list: its rows, whole) has stood in for what was missed since. What is shown is right;
+ *   what happened in between was not seen event by event, and `history` reads it.
+ */
 export type Continuity = 'complete' | 'repaired' | 'gap';
 
 export function continuityOf(position: Position): Continuity {

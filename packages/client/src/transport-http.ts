@@ -1,6 +1,7 @@
 import { IDEMPOTENCY_HEADER } from '@millrace/protocol/command';
-import { formatCursor, parseCursor } from '@millrace/protocol/cursor';
-import { MillraceError, type Problem, toProblem } from '@millrace/protocol/error';
+import { formatCursor } from '@millrace/protocol/cursor';
+import { parseCursor } from '@millrace/protocol/cursor-text';
+import { MillraceError } from '@millrace/protocol/error-code';
 import { fold } from '@millrace/protocol/fold';
 import {
   type ClientFrame,
@@ -13,10 +14,13 @@ import {
   type ServerFrame,
 } from '@millrace/protocol/frame';
 import type { Json } from '@millrace/protocol/json';
+import { toProblem } from '@millrace/protocol/problem';
 import { emptyView, type RunSummary } from '@millrace/protocol/view';
 import { commandRequest, type Health } from './api.ts';
-import { type HttpRequest, listParameters, send } from './http.ts';
-import { errorOfResponse, retryAfterOf } from './problem.ts';
+import { type HttpRequest, send } from './http.ts';
+import { listParameters } from './list-parameters.ts';
+import { isRefusal, unreachable } from './problem.ts';
+import { errorOfResponse, retryAfterOf } from './refused-response.ts';
 import type { Transport, TransportEvents, TransportKind, TransportSetup } from './transport.ts';
 
 /** Reads a run's log from `cursor` on, for as long as there may be more; `emit` takes each stretch. */
@@ -39,6 +43,9 @@ class Fatal extends Error {
   }
 }
 
+/** What was opened answers, and yet nothing comes through it. */
+export class Mute extends Error {}
+
 /**
  * The frames over plain requests: what both SSE and polling share. A subscription without a cursor is answered
  * with a snapshot that is folded here from pages; lists are polled; commands are POSTed.
@@ -59,6 +66,10 @@ export class HttpTransport implements Transport {
     this.#token = setup.token;
     this.#events = events;
     this.#readOn = readOn;
+  }
+
+  get token(): string {
+    return this.#token;
   }
 
   send(frame: ClientFrame): void {
@@ -105,7 +116,7 @@ export class HttpTransport implements Transport {
       case 'hello':
         return this.#hello();
       case 'ping':
-        await this.request({ path: '/api/health' });
+        if ((await this.#health()).epoch !== this.#epoch) throw unreachable('The server has another history now.');
         return this.#emit({ type: 'pong', at: frame.at, now: this.setup.platform.clock.now() });
       case 'token':
         this.#token = frame.token;
@@ -120,7 +131,7 @@ export class HttpTransport implements Transport {
         return this.#stop(frame.id, frame.list);
       case 'command': {
         const headers: Record<string, string> = frame.key === undefined ? {} : { [IDEMPOTENCY_HEADER]: frame.key };
-        const request = { method: 'POST' as const, ...commandRequest(frame.run, frame.command), headers };
+        const request = { method: 'POST' as const, ...commandRequest(frame.run, frame.command, frame.ctl), headers };
         const { seq, result } = (await (await this.request(request)).json()) as { seq: number; result?: Json };
         return this.#emit({ type: 'ok', id: frame.id, head: seq, ...(result !== undefined && { result }) });
       }
@@ -128,11 +139,15 @@ export class HttpTransport implements Transport {
   }
 
   async #hello(): Promise<void> {
-    const { wire, epoch, server } = (await (await this.request({ path: '/api/health' })).json()) as Health;
+    const { wire, epoch, server } = await this.#health();
     // Health needs no token, so this one request tells whether the token is good.
     await this.request({ path: '/api/runs', query: { limit: 1 } });
     this.#epoch = epoch;
     this.#emit({ type: 'hello', wire, epoch, server, heartbeat: HEARTBEAT_MS });
+  }
+
+  async #health(): Promise<Health> {
+    return (await (await this.request({ path: '/api/health' })).json()) as Health;
   }
 
   async #subscribe({ id, run, after, filter }: Extract<ClientFrame, { type: 'subscribe' }>): Promise<void> {
@@ -151,9 +166,8 @@ export class HttpTransport implements Transport {
       await this.#readOn(this, run, cursor, { signal, emit });
     } catch (error) {
       if (signal.aborted) return;
-      if (error instanceof MillraceError && error.code !== 'unreachable') {
-        this.#emit({ type: 'error', key, problem: problemOf(error) });
-      } else this.#end(error);
+      if (isAnswer(error)) this.#emit({ type: 'error', key, problem: toProblem(error) });
+      else this.#end(error);
     }
   }
 
@@ -218,19 +232,16 @@ export class HttpTransport implements Transport {
   /** One frame could not be answered: the server's refusal is its answer, anything else ends the transport. */
   #failed(frame: ClientFrame, error: unknown): void {
     if (error instanceof DOMException && error.name === 'AbortError') return;
-    if (error instanceof MillraceError && error.code !== 'unreachable' && 'id' in frame) {
-      this.#emit({ type: 'error', id: frame.id, problem: problemOf(error) });
-    } else this.#end(error);
+    if (isAnswer(error) && 'id' in frame) this.#emit({ type: 'error', id: frame.id, problem: toProblem(error) });
+    else this.#end(error);
   }
 
   #end(error: unknown): void {
     if (this.#all.signal.aborted) return;
     this.#all.abort();
     if (!(error instanceof Fatal)) {
-      const known = error instanceof MillraceError;
-      return this.#events.closed({
-        error: known ? error : new MillraceError('unreachable', { detail: String(error) }),
-      });
+      const known = error instanceof MillraceError ? error : unreachable(String(error));
+      return this.#events.closed({ refused: isRefusal(known), unfit: error instanceof Mute, error: known });
     }
     const { response } = error;
     const retryAfter = retryAfterOf(response, this.setup.platform.clock.now());
@@ -241,6 +252,10 @@ export class HttpTransport implements Transport {
   }
 }
 
-function problemOf({ code, detail, facts }: MillraceError): Problem {
-  return toProblem({ code, ...(detail !== undefined && { detail }), ...(facts && { facts }) });
+/** Not about one request: there is no connection, or the cursors that it began with are of another history. */
+const ofAll = new Set<string>(['unreachable', 'invalid_cursor']);
+
+/** Whether the server has refused this one request; anything else concerns them all. */
+function isAnswer(error: unknown): error is MillraceError {
+  return error instanceof MillraceError && !ofAll.has(error.code) && !isRefusal(error);
 }

@@ -1,5 +1,6 @@
-import { MillraceError } from '@millrace/protocol/error';
+import { MillraceError } from '@millrace/protocol/error-code';
 import { type ClientFrame, type ServerFrame, SUBPROTOCOL } from '@millrace/protocol/frame';
+import { unreachable } from './problem.ts';
 import type { OpenTransport } from './transport.ts';
 
 /** The server's close codes for a token that it does not accept, and for an origin that may not connect. */
@@ -17,7 +18,11 @@ export const openWebSocket: OpenTransport = ({ url, platform }, events) => {
     if (ended) return;
     ended = true;
     const refused = code === UNAUTHORIZED;
-    const error = reason ? new MillraceError(refused ? 'unauthorized' : 'unreachable', { detail: reason }) : undefined;
+    const error = reason
+      ? refused
+        ? new MillraceError('unauthorized', { detail: reason })
+        : unreachable(reason)
+      : undefined;
     events.closed({ refused, ...(error && { error }) });
   };
 

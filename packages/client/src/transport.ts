@@ -1,9 +1,10 @@
 import type { Clock } from '@millrace/protocol/clock';
-import type { MillraceError } from '@millrace/protocol/error';
+import type { MillraceError } from '@millrace/protocol/error-code';
 import type { ClientFrame, ServerFrame } from '@millrace/protocol/frame';
 import type { Policy } from './policy.ts';
 
-export type TransportKind = 'websocket' | 'sse' | 'polling';
+/** `shared-worker` is the browser's one connection for all of its tabs, whatever that is carried by. */
+export type TransportKind = 'shared-worker' | 'websocket' | 'sse' | 'polling';
 
 /**
  * One attempt at a connection. Every transport speaks the same frames: those that are plain HTTP underneath make
@@ -28,6 +29,8 @@ export interface TransportEvents {
 export interface Closed {
   /** the server does not accept the token */
   refused?: boolean;
+  /** it opened, but something on the way keeps it from carrying what it should */
+  unfit?: boolean;
   /** ms that the server asks to wait */
   retryAfter?: number;
   error?: MillraceError;
@@ -36,12 +39,16 @@ export interface Closed {
 /** What transports need from the outside; tests bring their own. */
 export interface Platform {
   WebSocket: typeof WebSocket | undefined;
+  /** opens the worker of this name that all tabs share; undefined = each tab has a connection of its own */
+  sharedWorker: ((name: string) => SharedWorker) | undefined;
   fetch: typeof fetch;
   clock: Clock;
   /** in [0, 1) */
   random(): number;
   /** tells `true` when the device comes online and `false` when it goes offline */
   onNetwork(listener: (online: boolean) => void): () => void;
+  /** tells when timers may have stood still: the page was hidden or frozen and is shown again */
+  onWake(listener: () => void): () => void;
 }
 
 export interface TransportSetup {
@@ -50,27 +57,56 @@ export interface TransportSetup {
   token: string;
   platform: Platform;
   policy: Policy;
+  opener: Opener;
 }
 
 export type OpenTransport = (setup: TransportSetup, events: TransportEvents) => Transport;
+
+/** How transports of each kind are opened; their code may have to be fetched first. */
+export type Opener = (kind: TransportKind) => Promise<OpenTransport>;
+
+/** Those of the wanted transports that can be had at all. */
+export function usable(wanted: readonly TransportKind[], platform: Platform): readonly TransportKind[] {
+  const missing = {
+    websocket: !platform.WebSocket,
+    'shared-worker': !platform.sharedWorker,
+    sse: false,
+    polling: false,
+  };
+  const kinds = wanted.filter((kind) => !missing[kind]);
+  return kinds.length > 0 ? kinds : ['polling'];
+}
 
 /** What the environment offers. */
 export function nativePlatform(clock: Clock): Platform {
   return {
     WebSocket: globalThis.WebSocket,
+    sharedWorker: undefined,
     fetch: (...args) => globalThis.fetch(...args),
     clock,
     random: Math.random,
-    onNetwork(listener) {
-      if (typeof globalThis.addEventListener !== 'function') return () => {};
-      const online = () => listener(true);
-      const offline = () => listener(false);
-      globalThis.addEventListener('online', online);
-      globalThis.addEventListener('offline', offline);
+    onNetwork: (listener) => listen(globalThis, { online: () => listener(true), offline: () => listener(false) }),
+    onWake(listener) {
+      const { document } = globalThis;
+      const shown = () => {
+        if (document.visibilityState === 'visible') listener();
+      };
+      const off = [
+        listen(document, { visibilitychange: shown, resume: listener }),
+        listen(globalThis, { pageshow: ({ persisted }) => persisted && listener() }),
+      ];
       return () => {
-        globalThis.removeEventListener('online', online);
-        globalThis.removeEventListener('offline', offline);
+        for (const stop of off) stop();
       };
     },
+  };
+}
+
+/** Node has neither a document nor a network that comes and goes: there `target` cannot be listened to. */
+function listen(target: Partial<EventTarget> | undefined, on: Record<string, (event: PageTransitionEvent) => void>) {
+  const entries = Object.entries(on) as [string, EventListener][];
+  for (const [name, listener] of entries) target?.addEventListener?.(name, listener);
+  return () => {
+    for (const [name, listener] of entries) target?.removeEventListener?.(name, listener);
   };
 }

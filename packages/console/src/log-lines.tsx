@@ -2,26 +2,32 @@ import { logWindow } from '@millrace/client/present';
 import type { LogLevel } from '@millrace/protocol/event';
 import type { LogLine } from '@millrace/protocol/view';
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { memo, type ReactNode, useEffect, useRef, useState } from 'react';
+import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { LogRow } from './log-row.tsx';
+import type { LogPages } from './use-log-history.ts';
 
-export interface LogLinesProps {
+export interface LogLinesProps extends Omit<LogPages, 'lines'> {
   /** oldest first */
   lines: readonly LogLine[];
+  /** how many the run has written, shown or not */
+  total: number;
   showSuperseded: boolean;
-  /** how to get the lines before them, where there are any */
-  earlier?: ReactNode;
 }
 
 const levels: readonly LogLevel[] = ['debug', 'info', 'warning', 'error'];
 const levelsFrom = (least: LogLevel): readonly LogLevel[] => levels.slice(levels.indexOf(least));
-/** px from the end within which the reader still counts as being at the end */
+/** px from the end within which the reader still counts as being at the end, and within which more lines are read */
 const NEAR = 24;
+const READ_AHEAD = 200;
 /** What scrolls must be reachable by keyboard. */
 const scrolling = { tabIndex: 0 };
 
-/** A run's log lines: only those on screen are in the page; it follows the newest until the reader scrolls away. */
-export const LogLines = memo(function LogLines({ lines, showSuperseded, earlier }: LogLinesProps): ReactNode {
+/**
+ * A run's log lines: only those on screen are in the page; it follows the newest until the reader scrolls away, and reads
+ * on at the end towards which the reader scrolls.
+ */
+export function LogLines(props: LogLinesProps): ReactNode {
+  const { lines, total, showSuperseded, hasOlder, hasNewer, isLoading, problem } = props;
   const [least, setLeast] = useState<LogLevel>('debug');
   const [follows, setFollows] = useState(true);
   const box = useRef<HTMLDivElement>(null);
@@ -41,7 +47,15 @@ export const LogLines = memo(function LogLines({ lines, showSuperseded, earlier 
   }, [follows, last, rows]);
   const onScroll = (): void => {
     const at = box.current;
-    if (at) setFollows(at.scrollHeight - at.scrollTop - at.clientHeight < NEAR);
+    if (!at) return;
+    const below = at.scrollHeight - at.scrollTop - at.clientHeight;
+    setFollows(below < NEAR && !hasNewer);
+    if (below < READ_AHEAD && hasNewer) props.loadNewer();
+    else if (at.scrollTop < READ_AHEAD && hasOlder) props.loadOlder();
+  };
+  const follow = (on: boolean): void => {
+    setFollows(on);
+    if (on && hasNewer) props.toNewest();
   };
   return (
     <div className="grid gap-3">
@@ -60,12 +74,22 @@ export const LogLines = memo(function LogLines({ lines, showSuperseded, earlier 
           </select>
         </label>
         <label className="flex items-center gap-2">
-          <input type="checkbox" checked={follows} onChange={(event) => setFollows(event.target.checked)} />
+          <input type="checkbox" checked={follows} onChange={(event) => follow(event.target.checked)} />
           Follow
         </label>
         <span className="ml-auto flex flex-wrap gap-x-4 text-muted tabular-nums">
-          {earlier}
-          <span>{shown.length === 1 ? '1 line' : `${shown.length.toLocaleString('en')} lines`}</span>
+          {hasNewer && (
+            <button type="button" className="mr-link" onClick={() => follow(true)}>
+              To the newest lines
+            </button>
+          )}
+          {hasOlder && (
+            <button type="button" className="mr-link" disabled={isLoading} onClick={props.loadOlder}>
+              {isLoading ? 'Loading…' : 'Load earlier lines'}
+            </button>
+          )}
+          {problem !== undefined && <span className="text-bad">{problem}</span>}
+          <span>{countText(shown.length, total, hasOlder || hasNewer)}</span>
         </span>
       </div>
       {shown.length === 0 ? (
@@ -102,4 +126,10 @@ export const LogLines = memo(function LogLines({ lines, showSuperseded, earlier 
       )}
     </div>
   );
-});
+}
+
+function countText(shown: number, total: number, isPart: boolean): string {
+  const count = shown.toLocaleString('en');
+  if (isPart) return `${count} of ${total.toLocaleString('en')} lines`;
+  return shown === 1 ? '1 line' : `${count} lines`;
+}

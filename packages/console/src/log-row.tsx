@@ -9,7 +9,7 @@ export const LogRow = memo(function LogRow({ line }: { line: LogLine }): ReactNo
   const { at, level, node, message, metadata, superseded } = line;
   return (
     <div
-      className={`flex gap-2.5 px-3 max-sm:gap-2 max-sm:px-2 py-px font-mono text-[0.82rem] leading-[1.35rem] ${superseded ? 'line-through' : ''}`}
+      className={`flex gap-2.5 px-3 max-sm:gap-2 max-sm:px-2 py-px font-mono text-[0.82rem] leading-[1.35rem] ${superseded ? 'text-muted line-through' : ''}`}
     >
       <time className="shrink-0 text-muted" dateTime={new Date(at).toISOString()}>
         {timeText(at)}
@@ -17,6 +17,7 @@ export const LogRow = memo(function LogRow({ line }: { line: LogLine }): ReactNo
       <span className={`w-14 shrink-0 ${looks[level]}`}>{level}</span>
       {node !== undefined && <span className="w-20 shrink-0 truncate text-muted max-sm:hidden">{node}</span>}
       <span className={`min-w-0 whitespace-pre-wrap break-words ${level === 'error' ? 'text-bad' : ''}`}>
+        {superseded && <span className="sr-only">Superseded: </span>}
         {message}
         {metadata !== undefined && <span className="text-muted"> {JSON.stringify(metadata)}</span>}
       </span>

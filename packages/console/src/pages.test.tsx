@@ -1,6 +1,16 @@
 // @vitest-environment jsdom
-import type { Client, ConnectionSnapshot, ListSnapshot, RunSnapshot, Store } from '@millrace/client';
+import type {
+  Client,
+  CommandQueue,
+  ConnectionSnapshot,
+  InboxItem,
+  ListSnapshot,
+  PendingCommand,
+  RunSnapshot,
+  Store,
+} from '@millrace/client';
 import { MillraceProvider } from '@millrace/client/react';
+import { MillraceError } from '@millrace/protocol/error-code';
 import { type RunView, summarise } from '@millrace/protocol/view';
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { createMemoryHistory, RouterProvider } from '@tanstack/react-router';
@@ -53,13 +63,17 @@ const live: ConnectionSnapshot = {
   ...{ state: 'live', transport: 'websocket', attempt: 0, retryAt: undefined, user: 'demo', error: undefined },
 };
 
-function open(path: string, logs: SampleLog[]) {
+function open(path: string, logs: SampleLog[], inbox: InboxItem[] = []) {
   const views = logs.map((log) => log.view());
   const rows = views.map((view) => summarise(view.control, view.seq, view.at));
-  const list = new Held<ListSnapshot>({ status: 'ready', rows, total: rows.length, error: undefined });
+  const list = new Held<ListSnapshot>({
+    ...{ status: 'ready', rows, total: rows.length, continuity: 'complete', error: undefined },
+  });
+  const commands = Object.assign(new Held<CommandQueue>([]), { confirm: vi.fn(), takeBack: vi.fn() });
   const connection = new Held(live);
   const missing: RunSnapshot = {
     ...{ id: '', view: undefined, status: 'missing', continuity: 'complete', cursor: undefined, error: undefined },
+    ...{ since: undefined, pending: [], refused: undefined },
   };
   const approve = vi.fn(async () => ({ seq: 1 }));
   const command = vi.fn(async () => ({ seq: 1 }));
@@ -70,13 +84,19 @@ function open(path: string, logs: SampleLog[]) {
   const api = {
     start,
     retry,
+    inbox: async () => inbox,
+    knowledgeBases: async () => [
+      { kbId: 'docs', documents: { processing: 1, completed: 4, failed: 0 }, chunks: 60, embeddings: 0, at: 1 },
+    ],
+    documents: async () => [{ kbId: 'docs', documentId: 'd', fileName: 'd.md', run: 'run-1', status: 'failed', at: 1 }],
     workflows: async () => [
       { name: 'hello-job', nodes: [] },
       { name: 'ask-docs', nodes: [], example },
     ],
   };
   const nobody = Object.assign(new Held(missing), { approve, command });
-  const client = { connection, api, list: () => list, run: (id: string) => runs.get(id) ?? nobody };
+  const clock = { now: () => 0, after: () => () => {} };
+  const client = { connection, api, commands, clock, list: () => list, run: (id: string) => runs.get(id) ?? nobody };
   const onToken = vi.fn<(token: string) => void>();
   const pages = createPages(onToken, createMemoryHistory({ initialEntries: [path] }));
   render(
@@ -86,11 +106,12 @@ function open(path: string, logs: SampleLog[]) {
       </QueryClientProvider>
     </MillraceProvider>,
   );
-  return { connection, start, approve, command, retry, runs, onToken, pages };
+  return { connection, start, approve, command, retry, runs, commands, onToken, pages };
 }
 
 const ready = (view: RunView): RunSnapshot => ({
   ...{ id: view.run, view, status: 'ready', continuity: 'complete', cursor: `e:${view.seq}`, error: undefined },
+  ...{ since: view.seq, pending: [], refused: undefined },
 });
 
 test('[UI-10] the first visit offers the first workflow with an example, and one click starts it and shows its run', async () => {
@@ -195,4 +216,81 @@ test('[UI-7] somebody whose token is refused is told how to get one, and signs i
   fireEvent.change(screen.getByLabelText('Token'), { target: { value: ' abc ' } });
   fireEvent.click(screen.getByRole('button', { name: 'Sign in' }));
   expect(onToken.mock.calls).toEqual([['abc']]);
+});
+
+const waiting = (command: PendingCommand['command'], expiresAt?: number): PendingCommand => ({
+  ...{ run: 'run-1', key: 'k', command, ctl: 1, at: 0, state: 'queued', seq: undefined },
+  ...{ isKept: expiresAt === undefined, expiresAt },
+});
+
+test('[UI-32] what waits for the connection is shown at once, with what becomes of it, and can be kept or taken back', async () => {
+  const log = streamingLog();
+  const { connection, runs, commands } = open('/runs/run-1', [log]);
+  await screen.findByRole('heading', { level: 1 });
+  const pause = waiting({ type: 'pause' }, Date.now() + 42_000);
+  act(() => {
+    connection.set({ ...live, state: 'offline', transport: undefined });
+    commands.set([pause]);
+    runs.get('run-1')?.set({ ...ready(log.view()), pending: [pause] });
+  });
+  const heading = screen.getByRole('heading', { level: 1 }).parentElement;
+  expect(heading?.textContent).toContain('Pausing');
+  expect(screen.getByText(/^Your pause will be sent when you are back; expires in 4[12] s\.$/)).toBeTruthy();
+  expect(screen.getByRole('contentinfo').textContent).toMatch(/1 command will be sent when you are back; expires in 4/);
+  expect(screen.getByRole<HTMLButtonElement>('button', { name: 'Pause' }).disabled).toBe(true);
+  fireEvent.click(screen.getByRole('button', { name: 'Send it however late' }));
+  fireEvent.click(screen.getByRole('button', { name: 'Take it back' }));
+  expect([commands.confirm.mock.calls, commands.takeBack.mock.calls]).toEqual([[[pause]], [[pause]]]);
+});
+
+test('[UI-32] a decision that waits is shown on its approval, which takes no second one', async () => {
+  const log = approvalLog();
+  const { runs, commands } = open('/runs/run-1', [log]);
+  const card = await screen.findByRole('region', { name: 'Publish this answer?' });
+  const decision = waiting({ type: 'approve', approvalId: 'publish', decision: 'approved' });
+  act(() => runs.get('run-1')?.set({ ...ready(log.view()), pending: [decision] }));
+  expect(card.textContent).toContain('Your decision, approved, will be sent when you are back.');
+  expect(screen.getByRole<HTMLButtonElement>('button', { name: 'Approve' }).disabled).toBe(true);
+  fireEvent.click(screen.getByRole('button', { name: 'Take it back' }));
+  expect(commands.takeBack.mock.calls).toEqual([[decision]]);
+});
+
+test('[UI-33] a command that was not taken is rolled back, and the page says why, also to who comes back to it', async () => {
+  const log = streamingLog();
+  const { runs } = open('/runs/run-1', [log]);
+  await screen.findByRole('heading', { level: 1 });
+  const error = new MillraceError('command_dropped', { detail: 'It waited 60 s.' });
+  act(() => runs.get('run-1')?.set({ ...ready(log.view()), refused: { command: { type: 'cancel' }, error } }));
+  expect(screen.getByRole('alert').textContent).toBe('Cancel was not sent: It waited 60 s.');
+  expect(screen.getByRole<HTMLButtonElement>('button', { name: 'Cancel' }).disabled).toBe(false);
+});
+
+test('[UI-34] a page says whether what it shows is whole', async () => {
+  const log = approvalLog();
+  const { runs } = open('/runs/run-1', [log]);
+  await screen.findByRole('heading', { level: 1 });
+  expect(screen.getByTitle('Nothing is missing here.').textContent).toBe('complete');
+  act(() => runs.get('run-1')?.set({ ...ready(log.view()), continuity: 'gap' }));
+  expect(screen.getByTitle(/^Something is missing right now/).textContent).toBe('gap');
+  act(() => runs.get('run-1')?.set({ ...ready(log.view()), continuity: 'repaired' }));
+  expect(screen.getByTitle(/^What is shown is right/).textContent).toBe('repaired');
+});
+
+test('[UI-35] the inbox lists what runs ask, counts it at the top of every page, and leads to the run', async () => {
+  const item: InboxItem = {
+    ...{ run: 'run-1', id: 'publish', kind: 'approval', node: 'report', workflow: 'ask-docs' },
+    ...{ title: 'Publish this answer?', requestedAt: 1 },
+  };
+  open('/inbox', [approvalLog()], [item]);
+  const link = await screen.findByRole('link', { name: 'Publish this answer?' });
+  expect(link.getAttribute('href')).toBe('/runs/run-1');
+  expect(screen.getByRole('navigation', { name: 'Main' }).textContent).toContain('Inbox1 open');
+});
+
+test('[UI-36] the knowledge bases and their documents have pages', async () => {
+  const { pages } = open('/knowledge', []);
+  expect((await screen.findByText('4 documents, 1 in progress, 60 chunks')).textContent).toBeTruthy();
+  fireEvent.click(screen.getByRole('link', { name: 'docs' }));
+  await waitFor(() => expect(pages.state.location.pathname).toBe('/knowledge/docs'));
+  expect((await screen.findByText('d.md')).closest('li')?.textContent).toContain('Failed');
 });

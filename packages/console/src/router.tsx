@@ -1,4 +1,6 @@
 import { createRootRoute, createRoute, createRouter, type RouterHistory } from '@tanstack/react-router';
+import { InboxPage } from './inbox-page.tsx';
+import { KnowledgeBasePage, KnowledgePage } from './knowledge-page.tsx';
 import { NotFound } from './not-found.tsx';
 import { RunPage } from './run-page.tsx';
 import { RunsPage } from './runs-page.tsx';
@@ -25,7 +27,20 @@ export function createPages(onToken: (token: string) => void, history?: RouterHi
     validateSearch: ({ workflow }: Record<string, unknown>): { workflow?: string } =>
       typeof workflow === 'string' ? { workflow } : {},
   });
-  return createRouter({ routeTree: root.addChildren([runs, run, start]), ...(history && { history }) });
+  const inbox = createRoute({ getParentRoute: () => root, path: '/inbox', component: InboxPage });
+  const knowledge = createRoute({ getParentRoute: () => root, path: '/knowledge', component: KnowledgePage });
+  const base = createRoute({
+    getParentRoute: () => root,
+    path: '/knowledge/$id',
+    component: function Base() {
+      const { id } = base.useParams();
+      return <KnowledgeBasePage key={id} id={id} />;
+    },
+  });
+  return createRouter({
+    routeTree: root.addChildren([runs, run, inbox, knowledge, base, start]),
+    ...(history && { history }),
+  });
 }
 
 declare module '@tanstack/react-router' {

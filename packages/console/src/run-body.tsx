@@ -1,5 +1,5 @@
-import type { RunSnapshot } from '@millrace/client';
-import { type RunAction, summaryOf, supersededCount } from '@millrace/client/present';
+import type { PendingCommand, RunSnapshot } from '@millrace/client';
+import { answerTo, type RunAction, summaryOf, supersededCount } from '@millrace/client/present';
 import {
   AgentStream,
   ApprovalCard,
@@ -26,10 +26,16 @@ import { timeText } from './time-text.ts';
 export interface RunBodyProps {
   view: RunView;
   continuity: RunSnapshot['continuity'];
+  pending: RunSnapshot['pending'];
+  refused: RunSnapshot['refused'];
   isConnected: boolean;
   /** why the run cannot be followed any more */
   problem?: string | undefined;
   now: number;
+  /** ms since the epoch, running on while a command waits, also where the connection is away */
+  clock: number;
+  onKeep(command: PendingCommand): void;
+  onTakeBack(command: PendingCommand): void;
   onDecide(approvalId: string, decision: string, comment?: string): Promise<unknown>;
   onProvide(inputId: string, value: Json): Promise<unknown>;
   onAction(action: RunAction): Promise<unknown>;
@@ -42,7 +48,7 @@ const page = 'grid grid-cols-1 gap-5';
 
 /** A run's page, as a function of its view. What is empty is left out. */
 export function RunBody(props: RunBodyProps): ReactNode {
-  const { view, continuity, isConnected, problem, now, onDecide, onProvide, onAction, load } = props;
+  const { view, continuity, pending, isConnected, problem, now, onDecide, onProvide, onAction, load } = props;
   const { control, content } = view;
   const [showSuperseded, setShowSuperseded] = useState(false);
   const superseded = supersededCount(content);
@@ -51,27 +57,30 @@ export function RunBody(props: RunBodyProps): ReactNode {
   const files = content.files.filter((file) => showSuperseded || !file.superseded);
   const { usage } = control;
   const isUsed = usage.inputTokens + usage.outputTokens > 0 || Object.keys(usage.cost).length > 0;
-  const card = (wait: WaitView): ReactNode =>
-    wait.kind === 'input' ? (
-      <InputCard
-        key={wait.id}
-        wait={wait}
-        timeText={timeText}
-        form={InputForm}
-        onProvide={(value) => onProvide(wait.id, value)}
-      />
+  const card = (wait: WaitView): ReactNode => {
+    const answer = answerTo(pending, wait.id);
+    const onTakeBack = (): void => {
+      if (answer) props.onTakeBack(answer);
+    };
+    const common = { wait, timeText, pending: answer, onTakeBack };
+    return wait.kind === 'input' ? (
+      <InputCard key={wait.id} {...common} form={InputForm} onProvide={(value) => onProvide(wait.id, value)} />
     ) : (
-      <ApprovalCard
-        key={wait.id}
-        wait={wait}
-        timeText={timeText}
-        onDecide={(decision, comment) => onDecide(wait.id, decision, comment)}
-      />
+      <ApprovalCard key={wait.id} {...common} onDecide={(decision, comment) => onDecide(wait.id, decision, comment)} />
     );
+  };
   return (
     <div className={isConnected ? page : `${page} mr-stale`}>
-      <RunHeader run={summaryOf(view)} lineage={control.lineage} continuity={continuity} now={now} />
-      <RunCommands control={control} onAction={onAction} />
+      <RunHeader run={summaryOf(view)} pending={pending} lineage={control.lineage} continuity={continuity} now={now} />
+      <RunCommands
+        control={control}
+        pending={pending}
+        refused={props.refused}
+        now={props.clock}
+        onAction={onAction}
+        onKeep={props.onKeep}
+        onTakeBack={props.onTakeBack}
+      />
       {problem !== undefined && (
         <p role="alert" className="text-bad">
           This is the run's last known state; it cannot be followed any more: {problem}
@@ -118,7 +127,7 @@ export function RunBody(props: RunBodyProps): ReactNode {
           )}
           {questions.filter((wait) => wait.status !== 'open').map(card)}
           <Panel title="Log">
-            <LogPanel run={view.run} logs={content.logs} showSuperseded={showSuperseded} />
+            <LogPanel run={view.run} logs={content.logs} nodes={control.nodes} showSuperseded={showSuperseded} />
           </Panel>
         </div>
         <div className="grid grid-cols-1 content-start gap-5">

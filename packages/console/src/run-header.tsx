@@ -1,9 +1,10 @@
 import type { RunSnapshot } from '@millrace/client';
-import { costText, durationText } from '@millrace/client/present';
+import { costText, durationText, shownStatus } from '@millrace/client/present';
 import { RunStatus } from '@millrace/client/react';
 import type { ControlView, RunSummary } from '@millrace/protocol/view';
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
+import { ContinuityNote } from './continuity-note.tsx';
 import { CopyButton } from './copy-button.tsx';
 import { RunLineage } from './run-lineage.tsx';
 import { momentText } from './time-text.ts';
@@ -12,24 +13,16 @@ export interface RunHeaderProps {
   run: RunSummary;
   lineage: ControlView['lineage'];
   continuity: RunSnapshot['continuity'];
+  /** commands that the log does not tell of yet: the status shows what they will do */
+  pending: RunSnapshot['pending'];
   /** ms since the epoch; stands still while what is shown may be out of date */
   now: number;
 }
 
-const continuities: Record<RunSnapshot['continuity'], { word: string; meaning: string; look: string }> = {
-  complete: { word: 'Complete', meaning: 'Nothing of the log is missing here.', look: 'text-muted' },
-  repaired: {
-    word: 'Repaired',
-    meaning: 'A stretch of the log came as its outcome, not event by event.',
-    look: 'text-warn',
-  },
-  gap: { word: 'Gap', meaning: 'Events are missing right now; they are being asked for.', look: 'text-bad' },
-};
-
 /** What the run is, how it stands, since when, and whether what is shown is whole. */
-export function RunHeader({ run, lineage, continuity, now }: RunHeaderProps): ReactNode {
-  const { id, workflow, status, detail, createdAt, startedAt, endedAt, cost, owner, seq } = run;
-  const { word, meaning, look } = continuities[continuity];
+export function RunHeader({ run, lineage, continuity, pending, now }: RunHeaderProps): ReactNode {
+  const { status, detail } = shownStatus(run, pending);
+  const { id, workflow, createdAt, startedAt, endedAt, cost, owner, seq } = run;
   return (
     <div className="grid gap-2">
       <nav aria-label="Breadcrumb" className="text-muted">
@@ -69,11 +62,7 @@ export function RunHeader({ run, lineage, continuity, now }: RunHeaderProps): Re
         <div>
           <dt>Log</dt>
           <dd>
-            {seq.toLocaleString('en')} events,{' '}
-            <abbr className={`no-underline ${look}`} title={meaning}>
-              {word.toLowerCase()}
-            </abbr>
-            {continuity !== 'complete' && <span className="sr-only"> {meaning}</span>}
+            {seq.toLocaleString('en')} events, <ContinuityNote continuity={continuity} />
           </dd>
         </div>
         <div className="min-w-0">

@@ -9,17 +9,23 @@ import { RunBody } from './run-body.tsx';
 /** One run, live. */
 export function RunPage({ id }: { id: string }): ReactNode {
   const client = useClient();
-  const { view, status, error, continuity } = useRun(id);
+  const { view, status, error, continuity, pending, refused } = useRun(id);
   const { state } = useConnection();
   const act = useRunAction(id);
   const load = useCallback((file: FileView) => client.api.file(file.url), [client]);
   const isConnected = !isStale(state);
   const now = useNow(isConnected && view !== undefined && view.control.endedAt === undefined);
+  const clock = useNow(pending.some(({ expiresAt }) => expiresAt !== undefined));
   if (view) {
     return (
       <RunBody
         view={view}
         continuity={continuity}
+        pending={pending}
+        refused={refused}
+        clock={clock}
+        onKeep={(entry) => client.commands.confirm(entry)}
+        onTakeBack={(entry) => client.commands.takeBack(entry)}
         isConnected={isConnected}
         problem={error?.message}
         now={Math.max(now, view.at)}

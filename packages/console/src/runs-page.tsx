@@ -1,6 +1,7 @@
 import { isStale, useConnection, useRuns } from '@millrace/client/react';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { type ReactNode, useMemo } from 'react';
+import { ContinuityNote } from './continuity-note.tsx';
 import { FirstVisit } from './first-visit.tsx';
 import { useNow } from './now.ts';
 import { type RunsSearch, STATUSES } from './runs-search.ts';
@@ -15,7 +16,7 @@ export function RunsPage(): ReactNode {
   const search = useSearch({ from: '/' });
   const { state } = useConnection();
   const query = useMemo(() => ({ ...search, status: search.status && [search.status], limit: LIMIT }), [search]);
-  const { rows, total, status, error } = useRuns(query);
+  const { rows, total, status, continuity, error } = useRuns(query);
   const workflows = useWorkflows();
   const start = useStartRun();
   const now = useNow(!isStale(state) && rows.some((row) => row.endedAt === undefined));
@@ -45,6 +46,11 @@ export function RunsPage(): ReactNode {
         <span className="ml-auto text-muted tabular-nums">
           {status === 'ready' &&
             (total > rows.length ? `${rows.length} of ${total}` : `${total} ${total === 1 ? 'run' : 'runs'}`)}
+          {status === 'ready' && continuity !== 'complete' && (
+            <>
+              , <ContinuityNote continuity={continuity} />
+            </>
+          )}
         </span>
       </div>
       {status === 'loading' && <p className="text-muted">Loading the runs…</p>}

@@ -1,6 +1,8 @@
-import { ConnectionLight, isStale, useConnection, useRuns } from '@millrace/client/react';
+import { queueText } from '@millrace/client/present';
+import { ConnectionLight, isStale, useCommands, useConnection, useInbox, useRuns } from '@millrace/client/react';
 import { Link, Outlet } from '@tanstack/react-router';
 import { type ReactNode, useEffect, useState } from 'react';
+import { useNow } from './now.ts';
 import { SignIn } from './sign-in.tsx';
 import { StatusBar } from './status-bar.tsx';
 import { timeText } from './time-text.ts';
@@ -14,6 +16,9 @@ export function Shell({ onToken }: { onToken(token: string): void }): ReactNode 
   const { state, transport } = useConnection();
   const { rows } = useRuns(open);
   const asOf = useAsOf(isStale(state));
+  const commands = useCommands();
+  const clock = useNow(commands.some(({ state: word }) => word === 'queued'));
+  const asked = useInbox().value.length;
   return (
     <div className="flex min-h-dvh flex-col">
       <a
@@ -23,13 +28,25 @@ export function Shell({ onToken }: { onToken(token: string): void }): ReactNode 
         Skip to the content
       </a>
       <header className="border-b border-line bg-surface">
-        <div className="mx-auto flex min-h-12 max-w-7xl flex-wrap items-center gap-x-5 gap-y-1 px-4">
+        <div className="mx-auto flex min-h-12 max-w-7xl flex-wrap items-center gap-x-5 gap-y-1 px-4 py-1.5">
           <Link to="/" className="text-[1.05rem] font-semibold">
             Millrace
           </Link>
           <nav aria-label="Main" className="flex gap-3">
             <Link to="/" activeOptions={{ exact: true, includeSearch: false }} className={link}>
               Runs
+            </Link>
+            <Link to="/inbox" className={link}>
+              Inbox
+              {asked > 0 && (
+                <span className="ml-1 rounded-full bg-warn px-1.5 text-[0.78rem] font-semibold text-surface tabular-nums">
+                  {asked}
+                  <span className="sr-only"> open</span>
+                </span>
+              )}
+            </Link>
+            <Link to="/knowledge" className={link}>
+              Knowledge
             </Link>
             <Link to="/start" className={link}>
               Start a run
@@ -47,7 +64,7 @@ export function Shell({ onToken }: { onToken(token: string): void }): ReactNode 
           <Outlet />
         )}
       </main>
-      <StatusBar connection={{ state, transport, asOf }} running={rows} />
+      <StatusBar connection={{ state, transport, asOf }} running={rows} queue={queueText(commands, clock)} />
     </div>
   );
 }

@@ -7,10 +7,12 @@ export interface StatusBarProps {
   connection: ComponentProps<typeof ConnectionLight>;
   /** the runs that have not ended */
   running: readonly RunSummary[];
+  /** what becomes of the commands that wait for the connection; undefined = none does */
+  queue: string | undefined;
 }
 
 /** At the foot of every page: the connection, what runs, how far it is, and what waits. */
-export function StatusBar({ connection, running }: StatusBarProps): ReactNode {
+export function StatusBar({ connection, running, queue }: StatusBarProps): ReactNode {
   const waiting = running.filter((run) => run.detail === 'waiting');
   const ended = running.reduce((sum, run) => sum + run.nodes.ended, 0);
   const total = running.reduce((sum, run) => sum + run.nodes.total, 0);
@@ -18,6 +20,7 @@ export function StatusBar({ connection, running }: StatusBarProps): ReactNode {
     <footer className="sticky bottom-0 z-10 border-t border-line bg-surface text-[0.9rem]">
       <div className="mx-auto flex min-h-9 max-w-7xl flex-wrap items-center gap-x-5 gap-y-0.5 px-4 py-1.5">
         <ConnectionLight {...connection} />
+        {queue !== undefined && <span className="font-medium text-warn">{queue}</span>}
         <span className="text-muted">
           {running.length === 0 ? 'Nothing is running' : `${running.length} running, ${ended} of ${total} nodes`}
         </span>

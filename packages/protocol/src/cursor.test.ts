@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { formatCursor, parseCursor } from './cursor.ts';
+import { formatCursor } from './cursor.ts';
+import { parseCursor } from './cursor-text.ts';
 
 describe('[PRO-7] a cursor', () => {
   test.each([

@@ -1,5 +1,3 @@
-import { MillraceError } from './error.ts';
-
 /**
  * How far a reader has got: every event up to and including `seq` of the log that `epoch` names.
  * Its text is `EPOCH:SEQ`. An epoch sorts, is made with the database and renewed when history may have
@@ -10,23 +8,6 @@ export interface Cursor {
   seq: number;
 }
 
-const CURSOR = /^(?:([0-9A-Za-z_-]{1,64}):)?(0|[1-9][0-9]{0,15})$/;
-
 export function formatCursor(epoch: string, seq: number): string {
   return `${epoch}:${seq}`;
-}
-
-/**
- * Reads a cursor's text. A bare sequence number means the present epoch, which the caller names.
- * Throws `invalid_cursor` for anything else.
- */
-export function parseCursor(text: string, presentEpoch: string): Cursor {
-  const [, epoch = presentEpoch, digits] = CURSOR.exec(text) ?? [];
-  const seq = Number(digits);
-  if (!Number.isSafeInteger(seq)) {
-    throw new MillraceError('invalid_cursor', {
-      detail: `"${text.slice(0, 80)}" is not a cursor. Expected EPOCH:SEQ as a server gave it, or a bare sequence number.`,
-    });
-  }
-  return { epoch, seq };
 }

@@ -1,79 +1,59 @@
 import { draft, type Fresh, own } from './draft.ts';
 import type { RunEvent } from './event.ts';
-import { originOf } from './fold-origin.ts';
-import { trim, trimKeys } from './fold-window.ts';
-import {
-  type AgentMessage,
-  type ContentView,
-  type ControlView,
-  MESSAGE_WINDOW,
-  TEXT_WINDOW,
-  TOOL_WINDOW,
-  type ToolCall,
-} from './view.ts';
+import { areOne, layOver } from './fold-layers.ts';
+import { goOn, originOf } from './fold-origin.ts';
+import { MESSAGE_WINDOW, TEXT_WINDOW, TOOL_WINDOW, trim, trimKeys } from './fold-window.ts';
+import { pick } from './pick.ts';
+import type { AgentMessage, ContentView, ControlView, ToolCall } from './view.ts';
 
 type AgentEvent = Extract<RunEvent, { type: `agent.${string}` }>;
 
 export function foldAgent(content: ContentView, control: ControlView, event: AgentEvent, fresh?: Fresh): ContentView {
   const view = draft(content, fresh);
-  const message = messageOf(view, event, fresh);
-  keep(message, control.nodes[event.node ?? '']?.durableSeq);
+  const message = messageOf(view, control, event, fresh);
   tell(message, event, fresh);
   bound(message);
   return view;
 }
 
-/** The message that the event is about: a new one where there is none yet, it starts again, or it was retracted. */
-function messageOf(view: ContentView, event: AgentEvent, fresh?: Fresh): AgentMessage {
+/**
+ * The message that the event is about: a new one where there is none yet, it starts again, or it was retracted; what
+ * may be retracted apart from what it says already goes on over that.
+ */
+function messageOf(view: ContentView, control: ControlView, event: AgentEvent, fresh?: Fresh): AgentMessage {
   const messages = own(view, 'messages', fresh);
   const { agentId, messageId } = event.data;
   const key = `${event.node ?? ''}/${agentId}/${messageId}`;
   const before = messages[key];
-  if (before && !before.superseded && event.type !== 'agent.started') return own(messages, key, fresh) as AgentMessage;
-  const message: AgentMessage = {
-    ...originOf(event),
-    key,
-    agentId,
-    messageId,
-    role: 'assistant',
-    status: 'streaming',
-    text: '',
-    thinking: '',
-    cut: 0,
-    tools: [],
-  };
+  const goesOn = before && !before.superseded && event.type !== 'agent.started';
+  if (goesOn && areOne(before, event, control)) return own(messages, key, fresh) as AgentMessage;
+  const next: AgentMessage = goesOn
+    ? { ...goOn(before, originOf(event)), tools: before.tools.slice() }
+    : {
+        ...originOf(event),
+        key,
+        agentId,
+        messageId,
+        role: 'assistant',
+        status: 'streaming',
+        text: '',
+        thinking: '',
+        cut: 0,
+        tools: [],
+      };
+  const message = layOver(before, next, control);
   fresh?.add(message).add(message.tools);
-  if (before) delete messages[key];
-  else view.messageTotal += 1;
+  if (before && !goesOn) delete messages[key];
+  else if (!before) view.messageTotal += 1;
   messages[key] = message;
   if (!before && view.messageTotal % MESSAGE_WINDOW === 0) trimKeys(messages, MESSAGE_WINDOW);
   return message;
 }
 
-/** Remembers, outside steps, how much had been told when the node's last durable result was written. */
-function keep(message: AgentMessage, durable = 0): void {
-  if (message.step !== undefined || durable < message.seq || message.kept?.durable === durable) return;
-  const { text, thinking, tools } = message;
-  message.kept = { durable, text: text.length, thinking: thinking.length, tools: tools.length };
-}
-
-/** The message as it was at its node's last durable result. */
-export function cutBack({ tokens: _tokens, ...message }: AgentMessage): AgentMessage {
-  const { kept } = message;
-  return {
-    ...message,
-    status: 'streaming',
-    text: message.text.slice(0, kept?.text),
-    thinking: message.thinking.slice(0, kept?.thinking),
-    tools: message.tools.slice(0, kept?.tools),
-  };
-}
-
 function tell(message: AgentMessage, event: AgentEvent, fresh?: Fresh): void {
   switch (event.type) {
     case 'agent.started':
-      if (event.data.model !== undefined) message.model = event.data.model;
-      if (event.data.note !== undefined) message.note = event.data.note;
+      Object.assign(message, pick(event.data, 'model', 'note'));
       break;
     case 'agent.message':
       message.role = event.data.role;
@@ -89,28 +69,23 @@ function tell(message: AgentMessage, event: AgentEvent, fresh?: Fresh): void {
       finish(message, event.data.text);
       if (event.data.tokens) message.tokens = event.data.tokens;
       break;
-    case 'agent.tool_call': {
-      const { callId, name, arguments: given, status } = event.data;
-      put(own(message, 'tools', fresh), callId, { name, arguments: given, status, startedAt: event.at });
-      break;
-    }
-    case 'agent.tool_result': {
-      const { callId, name, status, result, error } = event.data;
-      put(own(message, 'tools', fresh), callId, {
-        name,
-        status,
-        endedAt: event.at,
-        ...(result === undefined ? {} : { result }),
-        ...(error === undefined ? {} : { error }),
+    case 'agent.tool_call':
+      put(own(message, 'tools', fresh), event.data.callId, {
+        ...pick(event.data, 'name', 'arguments', 'status'),
+        startedAt: event.at,
       });
-    }
+      break;
+    case 'agent.tool_result':
+      put(own(message, 'tools', fresh), event.data.callId, {
+        ...pick(event.data, 'name', 'status', 'result', 'error'),
+        endedAt: event.at,
+      });
   }
 }
 
 function finish(message: AgentMessage, text: string | undefined): void {
   message.status = 'done';
   if (text === undefined) return;
-  if (message.kept) message.kept = { ...message.kept, text: message.kept.text + message.cut };
   message.text = text;
   message.cut = 0;
 }
@@ -128,22 +103,18 @@ function put(tools: ToolCall[], callId: string, told: Partial<ToolCall> & Pick<T
 /** Cuts long texts and long lists of calls back to their windows, once they are twice as long: O(1) amortised. */
 function bound(message: AgentMessage): void {
   const text = overhang(message.text);
+  if (text > 0) {
+    message.text = message.text.slice(text);
+    message.cut += text;
+  }
   const thinking = overhang(message.thinking);
+  if (thinking > 0) {
+    message.thinking = message.thinking.slice(thinking);
+    message.thinkingCut = (message.thinkingCut ?? 0) + thinking;
+  }
   const calls = message.tools.length;
   trim(message.tools, TOOL_WINDOW);
-  const tools = calls - message.tools.length;
-  if (text + thinking + tools === 0) return;
-  message.text = message.text.slice(text);
-  message.cut += text;
-  message.thinking = message.thinking.slice(thinking);
-  if (!message.kept) return;
-  const { kept } = message;
-  message.kept = {
-    durable: kept.durable,
-    text: Math.max(0, kept.text - text),
-    thinking: Math.max(0, kept.thinking - thinking),
-    tools: Math.max(0, kept.tools - tools),
-  };
+  if (message.tools.length < calls) message.toolsCut = (message.toolsCut ?? 0) + calls - message.tools.length;
 }
 
 function overhang({ length }: string): number {

@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import { graph, Log } from './log.suite.ts';
 import {
   DOCUMENT_WINDOW,
   ERROR_WINDOW,
@@ -8,7 +7,8 @@ import {
   MESSAGE_WINDOW,
   METRIC_WINDOW,
   TEXT_WINDOW,
-} from './view.ts';
+} from './fold-window.ts';
+import { graph, Log } from './log.suite.ts';
 
 const message = { agentId: 'a', messageId: 'm' };
 const place = { node: 'n', attempt: 1 };

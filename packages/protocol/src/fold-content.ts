@@ -2,28 +2,26 @@ import { draft, type Fresh, own } from './draft.ts';
 import { type EventOf, type RunEvent, stepId } from './event.ts';
 import { foldAgent } from './fold-agent.ts';
 import { foldDocument } from './fold-document.ts';
+import { layOver } from './fold-layers.ts';
 import { originOf } from './fold-origin.ts';
 import { supersede } from './fold-supersede.ts';
-import { trim, trimKeys } from './fold-window.ts';
 import {
-  type ContentView,
-  type ControlView,
   ERROR_WINDOW,
   FILE_WINDOW,
-  type FileView,
   LOG_WINDOW,
   METRIC_WINDOW,
-} from './view.ts';
+  PROGRESS_WINDOW,
+  trim,
+  trimKeys,
+} from './fold-window.ts';
+import { pick } from './pick.ts';
+import type { ContentView, ControlView, FileView } from './view.ts';
 
 /** Folds what an event tells. `control` is already folded: it says what is durable. */
 export function foldContent(content: ContentView, control: ControlView, event: RunEvent, fresh?: Fresh): ContentView {
   switch (event.type) {
-    case 'run.progress': {
-      const view = draft(content, fresh);
-      view.progress = event.data.progress;
-      if (event.data.message !== undefined) view.message = event.data.message;
-      return view;
-    }
+    case 'run.progress':
+      return Object.assign(draft(content, fresh), pick(event.data, 'progress', 'message'));
     case 'node.progress':
       return progress(content, event.node ?? '', event.data, fresh);
     case 'step.progress':
@@ -33,11 +31,15 @@ export function foldContent(content: ContentView, control: ControlView, event: R
     case 'step.failed':
       return endProgress(content, stepKey(event), fresh);
     case 'node.started':
-      return supersede(endProgress(content, event.node ?? '', fresh), control, event.node ?? '', fresh);
+      return supersede(endAllProgress(content, event.node ?? '', fresh), control, event.node ?? '', fresh);
     case 'node.completed':
     case 'node.failed':
     case 'node.cancelled':
-      return endProgress(content, event.node ?? '', fresh);
+      return endAllProgress(content, event.node ?? '', fresh);
+    case 'run.completed':
+    case 'run.failed':
+    case 'run.cancelled':
+      return endAllProgress(content, undefined, fresh);
     case 'log':
       return log(content, event, fresh);
     case 'agent.started':
@@ -52,12 +54,12 @@ export function foldContent(content: ContentView, control: ControlView, event: R
     case 'kb.processing':
     case 'kb.completed':
     case 'kb.failed':
-      return foldDocument(content, event, fresh);
+      return foldDocument(content, control, event, fresh);
     case 'file.created':
     case 'file.updated':
-      return file(content, event, fresh);
+      return file(content, control, event, fresh);
     case 'metric':
-      return metric(content, event, fresh);
+      return metric(content, control, event, fresh);
     case 'error':
       return error(content, event, fresh);
     default:
@@ -76,10 +78,12 @@ function progress(
   fresh?: Fresh,
 ): ContentView {
   const view = draft(content, fresh);
-  own(view, 'progresses', fresh)[key] = {
-    progress: data.progress,
-    ...(data.message === undefined ? {} : { message: data.message }),
-  };
+  const progresses = own(view, 'progresses', fresh);
+  if (progresses[key] === undefined) {
+    view.progressTotal += 1;
+    if (view.progressTotal % PROGRESS_WINDOW === 0) trimKeys(progresses, PROGRESS_WINDOW);
+  }
+  progresses[key] = pick(data, 'progress', 'message');
   return view;
 }
 
@@ -91,25 +95,37 @@ function endProgress(content: ContentView, key: string, fresh?: Fresh): ContentV
   return view;
 }
 
+/** Of a node and all of its steps; of the whole run where `node` is undefined. */
+function endAllProgress(content: ContentView, node: string | undefined, fresh?: Fresh): ContentView {
+  let view = content;
+  for (const key of Object.keys(content.progresses)) {
+    if (node === undefined || key === node || key.startsWith(`${node}/`)) view = endProgress(view, key, fresh);
+  }
+  return view;
+}
+
 function log(content: ContentView, event: EventOf<'log'>, fresh?: Fresh): ContentView {
   const view = draft(content, fresh);
   const logs = own(view, 'logs', fresh);
-  const { level, message, metadata } = event.data;
   const lines = own(logs, 'lines', fresh);
-  lines.push({ ...originOf(event), level, message, ...(metadata === undefined ? {} : { metadata }) });
+  lines.push({ ...originOf(event), ...pick(event.data, 'level', 'message', 'metadata') });
   logs.total += 1;
   trim(lines, LOG_WINDOW);
   return view;
 }
 
-function file(content: ContentView, event: EventOf<'file.created' | 'file.updated'>, fresh?: Fresh): ContentView {
+function file(
+  content: ContentView,
+  control: ControlView,
+  event: EventOf<'file.created' | 'file.updated'>,
+  fresh?: Fresh,
+): ContentView {
   const view = draft(content, fresh);
   const files = own(view, 'files', fresh);
-  const { name, type, bytes, sha256, url } = event.data;
-  const next: FileView = { ...originOf(event), name, type, bytes, sha256, url };
-  const place = files.findIndex((seen) => seen.name === name);
+  const next: FileView = { ...originOf(event), ...pick(event.data, 'name', 'type', 'bytes', 'sha256', 'url') };
+  const place = files.findIndex(({ name }) => name === next.name);
   if (place >= 0) {
-    files[place] = next;
+    files[place] = layOver(files[place], next, control);
     return view;
   }
   files.push(next);
@@ -118,19 +134,24 @@ function file(content: ContentView, event: EventOf<'file.created' | 'file.update
   return view;
 }
 
-function metric(content: ContentView, { data, at }: EventOf<'metric'>, fresh?: Fresh): ContentView {
+function metric(content: ContentView, control: ControlView, event: EventOf<'metric'>, fresh?: Fresh): ContentView {
   const view = draft(content, fresh);
   const metrics = own(view, 'metrics', fresh);
-  const { name, value, unit } = data;
-  if (metrics[name] === undefined) trimKeys(metrics, METRIC_WINDOW);
-  metrics[name] = { value, at, ...(unit === undefined ? {} : { unit }) };
+  const { name } = event.data;
+  if (metrics[name] === undefined) {
+    view.metricTotal += 1;
+    if (view.metricTotal % METRIC_WINDOW === 0) trimKeys(metrics, METRIC_WINDOW);
+  }
+  const next = { ...originOf(event), ...pick(event.data, 'value', 'unit') };
+  metrics[name] = layOver(metrics[name], next, control);
   return view;
 }
 
-function error(content: ContentView, { seq, at, node, data }: EventOf<'error'>, fresh?: Fresh): ContentView {
+function error(content: ContentView, event: EventOf<'error'>, fresh?: Fresh): ContentView {
   const view = draft(content, fresh);
   const errors = own(view, 'errors', fresh);
-  errors.push({ seq, at, code: data.code, message: data.message, ...(node === undefined ? {} : { node }) });
+  errors.push({ ...originOf(event), ...pick(event.data, 'code', 'message') });
+  view.errorTotal += 1;
   trim(errors, ERROR_WINDOW);
   return view;
 }

@@ -4,6 +4,7 @@ import { NodeFold } from './fold-node.ts';
 import { foldCheckpoint, foldStep } from './fold-step.ts';
 import { closeWaits, isWaitEvent } from './fold-wait.ts';
 import { isNodeEnded, type NodeState } from './node.ts';
+import { pick } from './pick.ts';
 import { type RunMove, runTable } from './run.ts';
 import { type ControlView, type NodeView, noUsage, type Usage } from './view.ts';
 
@@ -66,9 +67,7 @@ function created(nodes: NodeFold, { data, at }: EventOf<'run.created'>): void {
   view.tags = data.tags ?? [];
   view.external = data.external ?? false;
   view.createdAt = at;
-  if (data.version !== undefined) view.version = data.version;
-  if (data.owner !== undefined) view.owner = data.owner;
-  if (data.lineage !== undefined) view.lineage = data.lineage;
+  Object.assign(view, pick(data, 'version', 'owner', 'lineage'));
   nodes.addAll(data.nodes);
 }
 
@@ -85,19 +84,17 @@ function runMoved(nodes: NodeFold, event: EventOf<RunMove>): void {
   view.status = to;
   view.statusSeq = event.seq;
   switch (event.type) {
-    case 'run.stopping': {
-      const { outcome, graceUntil, reason, error } = event.data;
-      view.stop = { outcome, graceUntil, ...(reason === undefined ? {} : { reason }), ...(error ? { error } : {}) };
+    case 'run.stopping':
+      view.stop = pick(event.data, 'outcome', 'graceUntil', 'reason', 'error');
       return;
-    }
     case 'run.completed':
-      if (event.data.output !== undefined) view.output = event.data.output;
+      Object.assign(view, pick(event.data, 'output'));
       break;
     case 'run.failed':
       view.error = event.data.error;
       break;
     case 'run.cancelled':
-      if (event.data.reason !== undefined) view.reason = event.data.reason;
+      Object.assign(view, pick(event.data, 'reason'));
       break;
     default:
       return;

@@ -1,12 +1,14 @@
 import { draft, type Fresh, own } from './draft.ts';
 import type { RunEvent } from './event.ts';
-import { originOf } from './fold-origin.ts';
-import { trimKeys } from './fold-window.ts';
-import { type ContentView, DOCUMENT_WINDOW, type DocumentView } from './view.ts';
+import { layOver } from './fold-layers.ts';
+import { goOn, originOf } from './fold-origin.ts';
+import { DOCUMENT_WINDOW, trimKeys } from './fold-window.ts';
+import { pick } from './pick.ts';
+import type { ContentView, ControlView, DocumentView } from './view.ts';
 
 type KbEvent = Extract<RunEvent, { type: `kb.${string}` }>;
 
-export function foldDocument(content: ContentView, event: KbEvent, fresh?: Fresh): ContentView {
+export function foldDocument(content: ContentView, control: ControlView, event: KbEvent, fresh?: Fresh): ContentView {
   const view = draft(content, fresh);
   const documents = own(view, 'documents', fresh);
   const { kbId, documentId, fileName } = event.data;
@@ -17,31 +19,23 @@ export function foldDocument(content: ContentView, event: KbEvent, fresh?: Fresh
     if (view.documentTotal % DOCUMENT_WINDOW === 0) trimKeys(documents, DOCUMENT_WINDOW);
   }
   const goesOn = before && !before.superseded && event.type !== 'kb.started';
-  const next: DocumentView = {
-    ...(goesOn ? before : { kbId, documentId, fileName, status: 'processing', progress: 0 }),
-    ...originOf(event),
-  };
+  const origin = originOf(event);
+  const next: DocumentView = goesOn
+    ? goOn(before, origin)
+    : { kbId, documentId, fileName, status: 'processing', progress: 0, ...origin };
   switch (event.type) {
     case 'kb.started':
-      if (event.data.bytes !== undefined) next.bytes = event.data.bytes;
+      Object.assign(next, pick(event.data, 'bytes'));
       break;
     case 'kb.processing':
-      next.phase = event.data.phase;
-      next.progress = event.data.progress;
-      if (event.data.chunks !== undefined) next.chunks = event.data.chunks;
-      if (event.data.embeddings !== undefined) next.embeddings = event.data.embeddings;
+      Object.assign(next, pick(event.data, 'phase', 'progress', 'chunks', 'embeddings'));
       break;
     case 'kb.completed':
-      next.status = 'completed';
-      next.progress = 100;
-      next.chunks = event.data.chunks;
-      next.embeddings = event.data.embeddings;
+      Object.assign(next, pick(event.data, 'chunks', 'embeddings'), { status: 'completed', progress: 100 });
       break;
     case 'kb.failed':
-      next.status = 'failed';
-      next.phase = event.data.failedPhase;
-      next.error = event.data.error;
+      Object.assign(next, pick(event.data, 'error'), { status: 'failed', phase: event.data.failedPhase });
   }
-  documents[key] = next;
+  documents[key] = layOver(before, next, control);
   return view;
 }

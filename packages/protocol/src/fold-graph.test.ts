@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { graph, Log } from './log.suite.ts';
-import { liveAttempts } from './view.ts';
+import { liveAttempts } from './node-counts.ts';
 
 describe('[PRO-15] what the end of a need means for those that need it', () => {
   test('join all runs when every need has ended well', () => {

@@ -5,7 +5,8 @@ import { closeWait, foldWait } from './fold-wait.ts';
 import { definitionId, errorTarget, type GraphNode, hasExpression, itemId, type NeedOutcome } from './graph.ts';
 import { type GraphIndex, graphIndex, readiness } from './graph-index.ts';
 import { isNodeEnded, type NodeMove, type NodeState, nodeTable } from './node.ts';
-import type { ControlView, NodeView } from './view.ts';
+import { pick } from './pick.ts';
+import type { ControlView, NodeView, Restart } from './view.ts';
 import type { WaitMove } from './wait.ts';
 
 /** What one control event does to the nodes of a view that is already a draft. */
@@ -173,16 +174,15 @@ export class NodeFold {
   describe(node: NodeView, event: EventOf<NodeMove>): void {
     switch (event.type) {
       case 'node.queued':
-        if (event.data.input !== undefined) node.input = event.data.input;
-        if (event.data.task !== undefined) node.task = event.data.task;
+        Object.assign(node, pick(event.data, 'input', 'task'));
         break;
       case 'node.started': {
         this.start();
         node.attempt = event.attempt ?? node.attempt + 1;
+        this.restart(node);
         const task = event.data.task ?? node.task ?? (this.isUnleased(node) ? undefined : node.id);
         if (task !== undefined) node.task = task;
-        if (event.data.version !== undefined) node.version = event.data.version;
-        if (event.data.worker !== undefined) node.worker = event.data.worker;
+        Object.assign(node, pick(event.data, 'version', 'worker'));
         break;
       }
       case 'node.retrying':
@@ -199,8 +199,7 @@ export class NodeFold {
         node.lost = 0;
         break;
       case 'node.completed':
-        if (event.data.output !== undefined) node.output = event.data.output;
-        if (event.data.reused) node.reused = event.data.reused;
+        Object.assign(node, pick(event.data, 'output', 'reused'));
         delete node.error;
         break;
       case 'node.failed':
@@ -213,6 +212,16 @@ export class NodeFold {
       case 'attempt.lost':
         if (event.data.reason !== 'fenced') node.lost += 1;
     }
+  }
+
+  /** Remembers which of what older attempts told this one retracts. */
+  restart(node: NodeView): void {
+    if (node.attempt < 2) return;
+    const restart = { seq: this.event.seq, attempt: node.attempt, durable: node.durableSeq ?? 0 };
+    node.restarts ??= [];
+    const restarts = own(node, 'restarts', this.fresh) as Restart[];
+    if (restarts.at(-1)?.durable === restart.durable) restarts.pop();
+    restarts.push(restart);
   }
 
   /** Tells everything that waited for this node how it ended. */

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Fresh } from './draft.ts';
 import type { RunEvent } from './event.ts';
-import { isControl } from './event-class.ts';
+import { isControl } from './event-kind.ts';
 import { fold } from './fold.ts';
 import { foldControl } from './fold-control.ts';
 import { definitionId } from './graph.ts';

@@ -1,18 +1,14 @@
 import { own } from './draft.ts';
 import { type EventOf, stepId } from './event.ts';
 import type { NodeFold } from './fold-node.ts';
+import { pick } from './pick.ts';
 
 export function foldStep(nodes: NodeFold, event: EventOf<'step.started' | 'step.completed' | 'step.failed'>): void {
   const node = nodes.nodeOrNew(event.node ?? '');
   const steps = own(node, 'steps', nodes.fresh);
   const { name, key } = event.data;
   const id = stepId(name, key);
-  const base = {
-    name,
-    ...(key === undefined ? {} : { key }),
-    attempt: event.attempt ?? node.attempt,
-    seq: event.seq,
-  };
+  const base = { ...pick(event.data, 'name', 'key'), attempt: event.attempt ?? node.attempt, seq: event.seq };
   if (event.type === 'step.started') {
     steps[id] = { ...base, status: 'running', startedAt: event.at };
     return;
@@ -22,14 +18,7 @@ export function foldStep(nodes: NodeFold, event: EventOf<'step.started' | 'step.
     steps[id] = { ...base, ...times, status: 'failed', error: event.data.error };
     return;
   }
-  const { output, reused } = event.data;
-  steps[id] = {
-    ...base,
-    ...times,
-    status: 'completed',
-    ...(output === undefined ? {} : { output }),
-    ...(reused ? { reused } : {}),
-  };
+  steps[id] = { ...base, ...times, status: 'completed', ...pick(event.data, 'output', 'reused') };
   node.durableSeq = event.seq;
   node.lost = 0;
 }

@@ -1,5 +1,7 @@
 import { type Fresh, own } from './draft.ts';
 import type { EventOf, RunEvent } from './event.ts';
+import type { Json } from './json.ts';
+import { pick } from './pick.ts';
 import type { ControlView, WaitView } from './view.ts';
 import { type WaitKind, type WaitMove, type WaitState, waitTable } from './wait.ts';
 
@@ -49,64 +51,36 @@ function describe(wait: WaitView, event: EventOf<WaitMove>): void {
   if ('reused' in event.data && event.data.reused) wait.reused = event.data.reused;
   switch (event.type) {
     case 'approval.requested': {
-      const { title, details, options, onTimeout, onReject, escalation, escalateTo, timeoutAt } = event.data;
+      const { data } = event;
       wait.approval = {
-        title,
-        ...(details === undefined ? {} : { details }),
-        ...(options ? { options } : {}),
-        ...(onTimeout ? { onTimeout } : {}),
-        ...(onReject ? { onReject } : {}),
-        ...(escalation ? { escalation } : {}),
-        ...(escalateTo?.length ? { escalateTo } : {}),
+        ...pick(data, 'title', 'details', 'options', 'onTimeout', 'onReject', 'escalation'),
+        ...(data.escalateTo?.length && pick(data, 'escalateTo')),
       };
-      if (timeoutAt === undefined) delete wait.timeoutAt;
-      else wait.timeoutAt = timeoutAt;
+      delete wait.timeoutAt;
+      Object.assign(wait, pick(data, 'timeoutAt'));
       return;
     }
-    case 'approval.resolved': {
-      const { decision, comment } = event.data;
-      wait.approval = { title: '', ...wait.approval, decision, ...(comment === undefined ? {} : { comment }) };
+    case 'approval.resolved':
+      wait.approval = { title: '', ...wait.approval, ...pick(event.data, 'decision', 'comment') };
       return;
-    }
-    case 'input.requested': {
-      const { prompt, schema, default: preset, timeoutAt } = event.data;
-      wait.input = {
-        prompt,
-        ...(schema === undefined ? {} : { schema }),
-        ...(preset === undefined ? {} : { default: preset }),
-      };
-      if (timeoutAt !== undefined) wait.timeoutAt = timeoutAt;
+    case 'input.requested':
+      wait.input = pick(event.data, 'prompt', 'schema', 'default');
+      Object.assign(wait, pick(event.data, 'timeoutAt'));
       return;
-    }
     case 'input.provided':
     case 'input.timed_out':
-      wait.input = {
-        prompt: '',
-        ...wait.input,
-        ...(event.data.value === undefined ? {} : { value: event.data.value }),
-      };
+      wait.input = { prompt: '', ...wait.input, ...pick(event.data as { value?: Json }, 'value') };
       return;
     case 'sleep.started':
-      wait.sleep = { until: event.data.until };
+      wait.sleep = pick(event.data, 'until');
       return;
     case 'sleep.ended':
       return;
-    case 'child.started': {
-      const { run, workflow, detached } = event.data;
-      wait.child = { run, workflow, ...(detached === undefined ? {} : { detached }) };
+    case 'child.started':
+      wait.child = pick(event.data, 'run', 'workflow', 'detached');
       return;
-    }
-    case 'child.ended': {
-      const { run, outcome, output, error } = event.data;
-      wait.child = {
-        workflow: '',
-        ...wait.child,
-        run,
-        outcome,
-        ...(output === undefined ? {} : { output }),
-        ...(error ? { error } : {}),
-      };
-    }
+    case 'child.ended':
+      wait.child = { workflow: '', ...wait.child, ...pick(event.data, 'run', 'outcome', 'output', 'error') };
   }
 }
 

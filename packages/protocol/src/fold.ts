@@ -1,6 +1,6 @@
 import { draft, type Fresh } from './draft.ts';
 import type { RunEvent } from './event.ts';
-import { isControl, isEventType } from './event-class.ts';
+import { isControl, isEventType } from './event-kind.ts';
 import { foldContent } from './fold-content.ts';
 import { foldControl } from './fold-control.ts';
 import type { RunView } from './view.ts';

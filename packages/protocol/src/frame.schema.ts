@@ -6,6 +6,8 @@ import type { ClientFrame, EventPage, ListQuery, RunCommand, RunFilter, ServerFr
 import { runError } from './payload-part.schema.ts';
 import type { RunSummary, RunView } from './view.ts';
 
+/** cursors that a list with events may name */
+const MEMBERS = 1_000;
 const names = z.array(id).max(100);
 const cursor = z.string().max(100).describe('EPOCH:SEQ, or a bare sequence number');
 const token = z.string().max(16_384);
@@ -44,7 +46,17 @@ export const clientFrame = z.discriminatedUnion('type', [
     filter: runFilter.optional(),
   }),
   open({ type: z.literal('unsubscribe'), id: frameId, run: id, filter: runFilter.optional() }),
-  open({ type: z.literal('list'), id: frameId, query: listQuery }),
+  open({
+    type: z.literal('list'),
+    id: frameId,
+    query: listQuery,
+    events: z.boolean().optional().describe('follow each run of the list as well'),
+    after: z
+      .record(id, cursor)
+      .refine((cursors) => Object.keys(cursors).length <= MEMBERS, `Expected at most ${MEMBERS} cursors`)
+      .optional()
+      .describe('with `events`: the cursors from which runs are followed; others from their first event'),
+  }),
   open({ type: z.literal('unlist'), id: frameId, list: z.int() }),
   open({
     type: z.literal('command'),

@@ -49,13 +49,18 @@ export type ClientFrame =
   /** `after`: a cursor; without one the answer is a snapshot at head, then live */
   | { type: 'subscribe'; id: number; run: string; after?: string; filter?: RunFilter }
   | { type: 'unsubscribe'; id: number; run: string; filter?: RunFilter }
-  | { type: 'list'; id: number; query: ListQuery }
+  /**
+   * `events`: each run of the list is followed too, under the key `RUN|ID` (ID = this frame's): from its cursor in
+   * `after` (by run), else from its first event
+   */
+  | { type: 'list'; id: number; query: ListQuery; events?: boolean; after?: Record<string, string> }
   | { type: 'unlist'; id: number; list: number }
   | { type: 'command'; id: number; run: string; command: RunCommand; key?: string; ctl?: number }
   | { type: 'token'; id: number; token: string }
   | { type: 'ping'; at: number };
 
-/** Server → client. `key` names a subscription: the run's id, or `RUN|FILTER` as the `ok` answer told it. */
+/** Server → client. `key` names a subscription: the run's id, `RUN|FILTER` as the `ok` answer told it, or
+ * `RUN|LIST` for a run of a list with events. */
 export type ServerFrame =
   | { type: 'hello'; wire: number; epoch: string; server: string; heartbeat: number; user?: string }
   /** the answer to a frame with an id */

@@ -1,5 +1,5 @@
 import type { EventType, NewEvent, RunEvent } from './event.ts';
-import { eventClasses } from './event-class.ts';
+import { eventKinds } from './event-kind.ts';
 import type { GraphNode } from './graph.ts';
 import { Log } from './log.suite.ts';
 import { type NodeMove, nodeTable } from './node.ts';
@@ -31,8 +31,8 @@ export class Dice {
 
 const sample = (type: EventType): NewEvent => ({ type, data: structuredClone(samples[type]) }) as NewEvent;
 
-const content = (Object.keys(eventClasses) as EventType[]).filter(
-  (type) => eventClasses[type].class === 'content' || type === 'usage' || type === 'budget.exceeded',
+const content = (Object.keys(eventKinds) as EventType[]).filter(
+  (type) => eventKinds[type] === 'content' || type === 'usage' || type === 'budget.exceeded',
 );
 const nodeMoves = Object.keys(nodeTable.pending) as NodeMove[];
 const runMoves = Object.keys(runTable.created) as RunMove[];

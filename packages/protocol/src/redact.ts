@@ -1,5 +1,6 @@
 import type { EventData, EventOf, EventType, RunError, RunEvent, RunOptions } from './event.ts';
-import { type EventClassRow, eventClasses, isEventType, type RedactionClass } from './event-class.ts';
+import { type EventClassRow, eventClasses, type RedactionClass } from './event-class.ts';
+import { isEventType } from './event-kind.ts';
 import { type GraphNode, hasExpression } from './graph.ts';
 
 /** A named set of redaction classes: what a reader of this profile never sees. */

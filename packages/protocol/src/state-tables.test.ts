@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { eventClasses } from './event-class.ts';
+import { eventKinds } from './event-kind.ts';
 import { isNodeEnded, nodeMovesFrom, nodeTable } from './node.ts';
 import { isTerminal, runMovesFrom, runTable } from './run.ts';
 import { waitTable } from './wait.ts';
@@ -32,7 +32,7 @@ describe.each([
     const moves = Object.keys(table[first] ?? {}).sort();
     for (const row of Object.values(table)) expect(Object.keys(row).sort()).toEqual(moves);
     for (const move of moves) {
-      expect(Object.entries(eventClasses).find(([type]) => type === move)?.[1].class).toBe('control');
+      expect(Object.entries(eventKinds).find(([type]) => type === move)?.[1]).toBe('control');
       expect(
         Object.values(table).some((row) => row[move] !== null),
         move,

@@ -12,6 +12,7 @@ import type {
 import type { GraphNode } from './graph.ts';
 import type { BlobRef, Json } from './json.ts';
 import type { NodeState } from './node.ts';
+import { liveAttempts, openNodes } from './node-counts.ts';
 import type { PublicStatus, RunState, StatusDetail } from './run.ts';
 import type { WaitKind, WaitState } from './wait.ts';
 
@@ -19,7 +20,7 @@ import type { WaitKind, WaitState } from './wait.ts';
  * The meaning of a log, as `fold` computes it; stored snapshots carry it, and one of another number is
  * ignored and rebuilt. It changes whenever the golden log's fold does (test/protocol-lock).
  */
-export const FOLD = 1;
+export const FOLD = 2;
 
 /** A run as its viewers see it: the fold of its log up to and including `seq`. Plain JSON. */
 export interface RunView {
@@ -104,6 +105,8 @@ export interface NodeView {
   nextAt?: number;
   /** seq of the last durable result; what older attempts told after it is superseded by a newer one */
   durableSeq?: number;
+  /** where newer attempts began; those that found no new durable result count as one */
+  restarts?: Restart[];
   queuedSeq?: number;
   startedSeq?: number;
   endedSeq?: number;
@@ -113,6 +116,14 @@ export interface NodeView {
   steps: Record<string, StepView>;
   checkpoints?: Record<string, { seq: number; at: number; state: Json | BlobRef }>;
   usage?: Usage;
+}
+
+/** The start of an attempt after the first: what older ones told outside steps after `durable` is retracted by it. */
+export interface Restart {
+  seq: number;
+  attempt: number;
+  /** seq of the node's last durable result before it; 0 = there was none */
+  durable: number;
 }
 
 export interface StepView {
@@ -174,8 +185,10 @@ export interface Usage {
 export interface ContentView {
   progress?: number;
   message?: string;
-  /** of what is going on, by node, and by `node/step` */
+  /** of what is going on, by node, and by `node/step`; the newest {@link PROGRESS_WINDOW} */
   progresses: Record<string, { progress: number; message?: string }>;
+  /** how often a node or step began to tell of its progress */
+  progressTotal: number;
   logs: { total: number; lines: LogLine[] };
   /** agent messages by key, oldest first; the newest {@link MESSAGE_WINDOW} */
   messages: Record<string, AgentMessage>;
@@ -186,10 +199,12 @@ export interface ContentView {
   /** by name; the newest {@link FILE_WINDOW} */
   files: FileView[];
   fileTotal: number;
-  /** the newest {@link METRIC_WINDOW} names */
-  metrics: Record<string, { value: number; unit?: string; at: number }>;
+  /** by name; the newest {@link METRIC_WINDOW} names */
+  metrics: Record<string, MetricView>;
+  metricTotal: number;
   /** the newest {@link ERROR_WINDOW} */
-  errors: { seq: number; at: number; code: string; message: string; node?: string }[];
+  errors: ErrorView[];
+  errorTotal: number;
 }
 
 /** Where content comes from, and whether a newer attempt has retracted it. */
@@ -202,13 +217,18 @@ export interface Origin {
   superseded?: true;
 }
 
+/** A value that replaces an older one, and the older ones that stand again should it be retracted, newest first. */
+export interface Layered<T> extends Origin {
+  under?: T[];
+}
+
 export interface LogLine extends Origin {
   level: LogLevel;
   message: string;
   metadata?: Json;
 }
 
-export interface AgentMessage extends Origin {
+export interface AgentMessage extends Layered<AgentMessage> {
   key: string;
   agentId: string;
   messageId: string;
@@ -218,12 +238,13 @@ export interface AgentMessage extends Origin {
   text: string;
   thinking: string;
   cut: number;
+  /** characters dropped before `thinking`, and calls before `tools`, where there are any */
+  thinkingCut?: number;
+  toolsCut?: number;
   tokens?: TokenCounts;
   model?: string;
   note?: string;
   tools: ToolCall[];
-  /** outside steps: how much stays if its attempt is lost, from before the node's last durable result */
-  kept?: { durable: number; text: number; thinking: number; tools: number };
 }
 
 export interface ToolCall {
@@ -237,7 +258,7 @@ export interface ToolCall {
   endedAt?: number;
 }
 
-export interface DocumentView extends Origin {
+export interface DocumentView extends Layered<DocumentView> {
   kbId: string;
   documentId: string;
   fileName: string;
@@ -251,18 +272,17 @@ export interface DocumentView extends Origin {
   error?: string;
 }
 
-export interface FileView extends Origin, FileFacts {}
+export interface FileView extends Layered<FileView>, FileFacts {}
 
-export const LOG_WINDOW = 1_000;
-export const MESSAGE_WINDOW = 200;
-export const DOCUMENT_WINDOW = 1_000;
-export const FILE_WINDOW = 1_000;
-export const METRIC_WINDOW = 1_000;
-export const ERROR_WINDOW = 100;
-/** characters of one message */
-export const TEXT_WINDOW = 100_000;
-/** calls of one message */
-export const TOOL_WINDOW = 500;
+export interface MetricView extends Layered<MetricView> {
+  value: number;
+  unit?: string;
+}
+
+export interface ErrorView extends Origin {
+  code: string;
+  message: string;
+}
 
 export function emptyControl(run: string): ControlView {
   return {
@@ -299,6 +319,7 @@ export function emptyControl(run: string): ControlView {
 export function emptyContent(): ContentView {
   return {
     progresses: {},
+    progressTotal: 0,
     logs: { total: 0, lines: [] },
     messages: {},
     messageTotal: 0,
@@ -307,7 +328,9 @@ export function emptyContent(): ContentView {
     files: [],
     fileTotal: 0,
     metrics: {},
+    metricTotal: 0,
     errors: [],
+    errorTotal: 0,
   };
 }
 
@@ -318,17 +341,6 @@ export function emptyView(run: string): RunView {
 
 export function noUsage(): Usage {
   return { inputTokens: 0, outputTokens: 0, cost: {} };
-}
-
-/** Attempts that hold a lease now. */
-export function liveAttempts(control: ControlView): number {
-  return control.counts.running - control.unleased;
-}
-
-/** Nodes that have not ended. */
-export function openNodes(control: ControlView): number {
-  const { pending, queued, running, waiting, retrying } = control.counts;
-  return pending + queued + running + waiting + retrying;
 }
 
 /** The state that the world is shown, and the finer word beside it. */

@@ -39,7 +39,13 @@ test.each<[Record<string, string>, string, string]>([
   [{ PORT: 'http' }, 'PORT is "http"', 'whole number from 0 to 65535'],
   [{ PORT: '70000' }, 'PORT is "70000"', 'whole number'],
   [{ MILLRACE_PORTS: '3000,x' }, 'MILLRACE_PORTS is "x"', 'whole number'],
-  [{ MILLRACE_STORE: 'mysql' }, 'MILLRACE_STORE is "mysql"', 'one of sqlite, memory'],
+  [{ MILLRACE_STORE: 'mysql' }, 'MILLRACE_STORE is "mysql"', 'one of sqlite, memory, postgres'],
+  [{ MILLRACE_STORE: 'postgres' }, 'DATABASE_URL is not set', 'postgres://USER'],
+  [{ DATABASE_URL: 'mysql://db/app' }, 'DATABASE_URL cannot be read', 'postgres://USER'],
+  [{ DATABASE_URL: 'postgres://u:p#x@db/app' }, 'DATABASE_URL cannot be read', 'percent-encoded'],
+  [{ DATABASE_URL: 'postgres://db/app', REDIS_URL: 'localhost:6379' }, 'REDIS_URL cannot be read', 'redis://'],
+  [{ REDIS_URL: 'redis://cache' }, 'REDIS_URL is set', 'Set DATABASE_URL'],
+  [{ MILLRACE_PROXIES: '10.0.0.0/40' }, 'MILLRACE_PROXIES is "10.0.0.0/40"', 'network like 10.0.0.0/8'],
   [{ MILLRACE_ORIGINS: 'example.com' }, 'MILLRACE_ORIGINS is "example.com"', 'an origin like https://'],
   [{ MILLRACE_JWT_SECRET: 'short' }, 'MILLRACE_JWT_SECRET has 5 characters', 'at least 16'],
   [{ MILLRACE_JWKS_URL: 'keys.json' }, 'MILLRACE_JWKS_URL is "keys.json"', 'http or https'],
@@ -50,6 +56,20 @@ test.each<[Record<string, string>, string, string]>([
   expect(() => readConfig(env)).toThrow(MillraceError);
   expect(() => readConfig(env)).toThrow(name);
   expect(() => readConfig(env)).toThrow(expected);
+});
+
+test('[CLU-30] DATABASE_URL makes Postgres the store, whose hints Redis carries where REDIS_URL names one', () => {
+  expect(readConfig({ DATABASE_URL: 'postgres://u@db/app' })).toMatchObject({
+    store: 'postgres',
+    databaseUrl: 'postgres://u@db/app',
+  });
+  const both = { DATABASE_URL: 'postgresql://db/app', REDIS_URL: 'rediss://:p@cache:6380' };
+  expect(readConfig(both)).toMatchObject({ store: 'postgres', redisUrl: both.REDIS_URL });
+  expect(readConfig({ ...both, MILLRACE_STORE: 'memory' }).store).toBe('memory');
+});
+
+test('[CLU-30] an address that cannot be read is not shown, since it may hold a password', () => {
+  expect(() => readConfig({ DATABASE_URL: 'postgres:/u:hunter2@db' })).not.toThrow('hunter2');
 });
 
 test('[SCH-8] each option of the scheduler can be set from outside, and of an override only what differs need be given', () => {

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { MillraceError } from '@millrace/protocol/error';
 
 /** Everything that can be set from outside, read once when the server starts. */
@@ -9,16 +10,24 @@ export interface Config {
   host: string;
   /** the data folder: database, secret, files */
   data: string;
-  store: 'sqlite' | 'memory';
+  store: 'sqlite' | 'memory' | 'postgres';
+  /** where the store is Postgres, which many servers share */
+  databaseUrl?: string;
+  /** carries the hints between servers that share a database; without it Postgres does, less swiftly */
+  redisUrl?: string;
   /** HS256 secret; without it and without `jwksUrl` the server makes its own and stays on loopback */
   secret?: string;
   jwksUrl?: string;
   /** origins of browsers that may connect beside the server's own; `*` = all */
   origins: readonly string[];
+  /** addresses or networks of the balancers whose X-Forwarded-For says who asks */
+  proxies: readonly string[];
   /** names that the Host header may hold; empty = loopback names, or any where a secret is configured */
   hosts: readonly string[];
   timings: Timings;
   scheduler: SchedulerConfig;
+  /** ms for which a server that was told to stop still takes requests, so that balancers find out */
+  drain: number;
   /** bytes of a JSON body */
   bodyLimit: number;
   /** requests of one address in ten seconds */
@@ -91,21 +100,27 @@ export function readConfig(env: Record<string, string | undefined>, overrides: C
   const { scheduler = {}, ...others } = overrides;
   const secret = text('MILLRACE_JWT_SECRET') ?? text('JWT_SECRET');
   const jwksUrl = text('MILLRACE_JWKS_URL');
+  const databaseUrl = text('DATABASE_URL');
+  const redisUrl = text('REDIS_URL');
   const config: Config = {
     port: number('PORT', DEFAULT_PORT, 0, 65_535),
     ports: words('MILLRACE_PORTS').map((value) => wholeNumber('MILLRACE_PORTS', value, 1, 65_535)),
     host: text('MILLRACE_HOST') ?? '127.0.0.1',
     data: text('MILLRACE_DATA') ?? DEFAULT_DATA,
-    store: choice('MILLRACE_STORE', ['sqlite', 'memory'], 'sqlite'),
+    store: choice('MILLRACE_STORE', ['sqlite', 'memory', 'postgres'], databaseUrl ? 'postgres' : 'sqlite'),
+    ...(databaseUrl === undefined ? {} : { databaseUrl }),
+    ...(redisUrl === undefined ? {} : { redisUrl }),
     ...(secret === undefined ? {} : { secret }),
     ...(jwksUrl === undefined ? {} : { jwksUrl }),
     origins: words('MILLRACE_ORIGINS').map(originOf),
     hosts: words('MILLRACE_HOSTS').map((host) => host.toLowerCase()),
+    proxies: words('MILLRACE_PROXIES').map(networkOf),
     timings: {
       lease: number('MILLRACE_LEASE_MS', 6_000, 100, 3_600_000),
       renew: number('MILLRACE_RENEW_MS', 2_000, 10, 3_600_000),
       grace: number('MILLRACE_GRACE_MS', 10_000, 0, 3_600_000),
     },
+    drain: number('MILLRACE_DRAIN_MS', 0, 0, 600_000),
     bodyLimit: number('MILLRACE_BODY_LIMIT', 1024 * 1024, 1024, 64 * 1024 * 1024),
     rateLimit: number('MILLRACE_RATE_LIMIT', 10_000, 1, 10_000_000),
     createRate: number('MILLRACE_CREATE_RATE', 0, 0, 10_000_000),
@@ -140,10 +155,32 @@ function check(config: Config): void {
   if (jwksUrl !== undefined && !/^https?:\/\/./.test(jwksUrl)) {
     throw invalid('MILLRACE_JWKS_URL', jwksUrl, 'an http or https address of a JSON Web Key Set');
   }
+  checkStore(config);
   if (timings.renew * 2 > timings.lease) {
     throw invalid('MILLRACE_RENEW_MS', String(timings.renew), `at most half of MILLRACE_LEASE_MS (${timings.lease})`);
   }
 }
+
+const POSTGRES_FORM = 'Expected postgres://USER:PASSWORD@HOST:PORT/DATABASE, special characters percent-encoded.';
+const REDIS_FORM = 'Expected redis://:PASSWORD@HOST:PORT, or rediss:// for TLS, special characters percent-encoded.';
+
+/** What is wrong is told without the address, which may hold a password. */
+function checkStore({ store, databaseUrl, redisUrl }: Config): void {
+  const unusable = (name: string, detail: string) =>
+    new MillraceError('config_invalid', { detail: `${name} ${detail}`, facts: { name } });
+  if (store === 'sqlite' && redisUrl !== undefined) {
+    const fix = 'Set DATABASE_URL to a Postgres that many servers share, or unset REDIS_URL.';
+    throw unusable('REDIS_URL', `is set, but one process owns an SQLite folder and tells nobody. ${fix}`);
+  }
+  if (store !== 'postgres') return;
+  if (databaseUrl === undefined) throw unusable('DATABASE_URL', `is not set. ${POSTGRES_FORM}`);
+  if (!hasScheme(databaseUrl, /^postgres(ql)?:$/)) throw unusable('DATABASE_URL', `cannot be read. ${POSTGRES_FORM}`);
+  if (redisUrl !== undefined && !hasScheme(redisUrl, /^rediss?:$/))
+    throw unusable('REDIS_URL', `cannot be read. ${REDIS_FORM}`);
+}
+
+const hasScheme = (url: string, scheme: RegExp) =>
+  /^[a-z]+:\/\//.test(url) && scheme.test(URL.parse(url)?.protocol ?? '');
 
 /** Numbers and names of a list that commas separate. */
 export function list(text: string | undefined): string[] {
@@ -158,6 +195,15 @@ export function wholeNumber(name: string, value: string, min: number, max: numbe
   const number = /^\d{1,15}$/.test(value) ? Number(value) : Number.NaN;
   if (!(number >= min && number <= max)) throw invalid(name, value, `a whole number from ${min} to ${max}`);
   return number;
+}
+
+function networkOf(value: string): string {
+  const [address = '', bits, ...rest] = value.split('/');
+  const version = isIP(address);
+  const fits = bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
+  if (version === 0 || !fits || rest.length > 0)
+    throw invalid('MILLRACE_PROXIES', value, 'an address like 10.0.0.7, or a network like 10.0.0.0/8');
+  return value;
 }
 
 function originOf(value: string): string {

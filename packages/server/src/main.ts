@@ -8,8 +8,7 @@ import { runCli } from './cli/cli.ts';
 import type { Inspection } from './cli/host.ts';
 import { systemClock } from './clock.ts';
 import { type Config, readConfig } from './config.ts';
-import { builtConsole, createServer, version } from './server.ts';
-import { openSqliteStore } from './store/store-sqlite.ts';
+import { builtConsole, createServer, openBus, openStore, version } from './server.ts';
 
 process.exitCode = await runCli(process.argv.slice(2), {
   env: process.env,
@@ -25,6 +24,7 @@ process.exitCode = await runCli(process.argv.slice(2), {
     return {
       ...(problem === undefined ? {} : { folder: { problem } }),
       database: problem === undefined ? await databaseState(config) : { state: 'none' },
+      ...(config.store === 'postgres' ? { hints: await hintsState(config) } : {}),
       consoleBuilt: builtConsole() !== undefined,
     };
   },
@@ -40,11 +40,30 @@ async function unwritable(folder: string): Promise<string | undefined> {
   }
 }
 
+/** Connects as a start would, and leaves again. */
+async function hintsState(config: Config): Promise<NonNullable<Inspection['hints']>> {
+  const by = config.redisUrl === undefined ? 'Postgres' : 'Redis';
+  const bus = await openBus(config, () => 'doctor', {
+    ...{ server: `doctor ${process.pid}`, clock: systemClock, random: Math.random },
+    count: () => undefined,
+  }).catch((error: Error) => error);
+  if (bus instanceof Error) return { by, trouble: bus.message };
+  const trouble = bus.trouble?.();
+  await bus.close();
+  return { by, ...(trouble === undefined ? {} : { trouble }) };
+}
+
 /** Opens the database as a start would, and closes it again. */
 async function databaseState(config: Config): Promise<Inspection['database']> {
-  if (config.store === 'memory' || !existsSync(join(config.data, 'millrace.db'))) return { state: 'none' };
+  if (config.store === 'memory') return { state: 'none' };
+  if (config.store === 'sqlite' && !existsSync(join(config.data, 'millrace.db'))) return { state: 'none' };
   try {
-    await openSqliteStore({ folder: config.data, clock: systemClock }).close();
+    const store = await openStore(config, systemClock);
+    try {
+      await store.check?.();
+    } finally {
+      await store.close();
+    }
     return { state: 'ok' };
   } catch (error) {
     if (!(error instanceof MillraceError)) throw error;

@@ -9,8 +9,10 @@ import { createJwtAuth, DEFAULT_TENANT } from './auth/auth-jwt.ts';
 import { createGate } from './auth/gate.ts';
 import { createScopedAuth } from './auth/scoped.ts';
 import { keepSecret } from './auth/secret.ts';
-import type { Bus } from './bus/bus.ts';
+import { type Bus, topics } from './bus/bus.ts';
 import { LocalBus } from './bus/bus-local.ts';
+import { openPostgresBus } from './bus/bus-postgres.ts';
+import { openRedisBus, type RedisBusOptions } from './bus/bus-redis.ts';
 import { systemClock } from './clock.ts';
 import { type Config, type ConfigOverrides, readConfig } from './config.ts';
 import { createEngine } from './engine/engine.ts';
@@ -20,14 +22,21 @@ import { StoreFiles } from './files/files-store.ts';
 import { createApp, upgrade } from './http/app.ts';
 import { Listeners } from './http/listeners.ts';
 import type { Parts } from './http/parts.ts';
+import { StoreCheck } from './http/store-check.ts';
 import { createHub } from './hub/hub.ts';
 import { PromMetrics } from './metrics/metrics-prom.ts';
 import { Scheduler } from './scheduler/scheduler.ts';
 import { newEpoch } from './store/epoch.ts';
 import type { Store } from './store/store.ts';
 import { MemoryStore } from './store/store-memory.ts';
+import { openPostgresStore } from './store/store-postgres.ts';
 import { openSqliteStore } from './store/store-sqlite.ts';
 import { createWebSocketHandler } from './transport/websocket.ts';
+
+/** ms for closing; what Kubernetes gives by default is 30 s */
+const CLOSE_LIMIT_MS = 25_000;
+/** seconds over which reconnecting clients are spread at most */
+const SPREAD_LIMIT = 10;
 
 export const version = packageJson.version;
 
@@ -39,7 +48,7 @@ export interface ServerOptions extends ConfigOverrides {
   clock?: Clock;
   /** folder of a built console; default: Millrace's own */
   console?: string;
-  /** SIGTERM and SIGINT close the server, and then end the process; a second one ends it at once */
+  /** SIGTERM and SIGINT close the server, and then end the process, at the latest after 25 s; a second one ends it at once */
   signals?: boolean;
   instrument?: Instrument;
 }
@@ -74,7 +83,12 @@ export interface Server {
   localLink(tenant?: string): WorkerLink;
   /** A token that this server accepts; `ttl` in seconds, default an hour. */
   token(claims: TokenClaims, ttl?: number): Promise<string>;
-  /** Stops: takes no new connections, says goodbye to those it has, and closes the store. May be called again. */
+  /** Carried out first when the server closes, e.g. to stop a worker of this process, which hands its attempts back. */
+  onClose(step: () => Promise<unknown>): void;
+  /**
+   * Stops: wants no more requests (`/api/health/ready`), waits for `drain` ms, takes no new connections, says goodbye to
+   * those it has, finishes what is being committed, and closes the store. May be called again.
+   */
   close(): Promise<void>;
   /** resolves when the server has stopped */
   readonly closed: Promise<void>;
@@ -82,7 +96,8 @@ export interface Server {
 
 /**
  * Starts a server: the only place that names drivers.
- * Errors: `config_invalid`, `port_in_use`, `data_folder_in_use`, `database_corrupt`, `database_too_new`.
+ * Errors: `config_invalid`, `port_in_use`, `data_folder_in_use`, `database_corrupt`, `database_too_new`,
+ * `storage_unavailable`.
  */
 export async function createServer(options: ServerOptions = {}): Promise<Server> {
   const { env = process.env, clock = systemClock, console: consoleFolder, signals = false, ...others } = options;
@@ -99,12 +114,18 @@ export async function createServer(options: ServerOptions = {}): Promise<Server>
     const log = pino({ level: config.logLevel }, pino.destination(2));
     const metrics = new PromMetrics();
     const boot = uuidv7();
-    const made = openStore(config, clock);
+    const made = await openStore(config, clock);
     const store = instrument.store?.(made) ?? made;
     closers.push(() => store.close());
     const auth = createScopedAuth(await openAuth(config, clock), store, clock, uuidv7);
-    const bus = instrument.bus?.(new LocalBus()) ?? new LocalBus();
+    const carrier = await openBus(config, () => made.epoch, {
+      ...{ server: boot, clock, random: Math.random },
+      count: (name, by) => metrics.count(name, by),
+    });
+    const bus = instrument.bus?.(carrier) ?? carrier;
     closers.push(() => bus.close());
+    const mute = carrier.trouble?.();
+    if (mute !== undefined) log.warn(mute);
     const files = new StoreFiles(store);
 
     const engine = createEngine({
@@ -121,6 +142,7 @@ export async function createServer(options: ServerOptions = {}): Promise<Server>
       },
     });
     closers.push(() => engine.stop());
+    bus.subscribe(topics.wake, () => engine.wakeAll());
     const scheduler = new Scheduler({
       ...{ store, engine, clock, metrics, boot, lease: config.timings.lease, sweeps: config.scheduler },
     });
@@ -138,22 +160,22 @@ export async function createServer(options: ServerOptions = {}): Promise<Server>
     let serving = true;
     const parts: Parts = {
       ...{ engine, store, files, hub, auth, gate, clock, metrics, log, boot, version },
+      storeCheck: new StoreCheck(store, clock),
       schedules: scheduler.schedules,
       ready: () => serving,
+      hintsTrouble: () => carrier.trouble?.(),
       exposition: () => metrics.exposition(),
       sockets: [createWebSocketHandler({ hub, auth, clock, gate })],
       console: consoleFolder ?? builtConsole(),
       bodyLimit: config.bodyLimit,
+      proxies: config.proxies,
       rateLimit: config.rateLimit,
     };
     const app = await createApp(parts);
     closers.push(() => app.close());
     const listeners = new Listeners(clock);
     closers.push(() => listeners.close());
-    closers.push(() => {
-      serving = false;
-      hub.stop('the server is shutting down');
-    });
+    closers.push(() => hub.stop('the server is shutting down', spread));
     const ports: number[] = [];
     for (const port of [config.port, ...config.ports]) {
       ports.push(
@@ -163,14 +185,25 @@ export async function createServer(options: ServerOptions = {}): Promise<Server>
 
     const { promise: closed, resolve } = Promise.withResolvers<void>();
     let closing: Promise<void> | undefined;
+    const steps: (() => Promise<unknown>)[] = [];
+    const stop = async () => {
+      serving = false;
+      if (config.drain > 0) await new Promise<void>((drained) => clock.after(config.drain, drained));
+      try {
+        await Promise.all(steps.map((step) => step()));
+      } finally {
+        await closeAll();
+      }
+    };
     const close = () => {
-      closing ??= closeAll().finally(resolve);
+      closing ??= stop().finally(resolve);
       return closing;
     };
-    if (signals) endOnSignal(close);
+    if (signals) endOnSignal(close, clock, config.drain + CLOSE_LIMIT_MS);
     return {
       url: urlOf(config.host, ports[0] as number),
       ...{ ports, config, engine, store, close, closed },
+      onClose: (step) => void steps.push(step),
       localLink: (tenant = DEFAULT_TENANT) => {
         const link = createLocalLink({ engine, caller: { tenant, by: 'worker:local' }, files, boot });
         return instrument.link?.(link) ?? link;
@@ -183,10 +216,26 @@ export async function createServer(options: ServerOptions = {}): Promise<Server>
   }
 }
 
-function openStore(config: Config, clock: Clock): Store {
-  return config.store === 'memory'
-    ? new MemoryStore(newEpoch(clock.now()))
-    : openSqliteStore({ folder: config.data, clock });
+/** The store that the configuration names, opened as a start does. */
+export async function openStore({ store, data, databaseUrl: url }: Config, clock: Clock): Promise<Store> {
+  if (store === 'memory') return new MemoryStore(newEpoch(clock.now()));
+  return url !== undefined && store === 'postgres'
+    ? openPostgresStore({ url, clock })
+    : openSqliteStore({ folder: data, clock });
+}
+
+/**
+ * What carries hints: Redis where there is one, else the database itself, else nothing beyond this process. `space`
+ * keeps the servers of several databases apart that share a Redis.
+ */
+export async function openBus(
+  { store, databaseUrl, redisUrl }: Config,
+  space: () => string,
+  about: Omit<RedisBusOptions, 'url' | 'space'>,
+): Promise<Bus> {
+  if (store !== 'postgres' || databaseUrl === undefined) return new LocalBus();
+  if (redisUrl !== undefined) return openRedisBus({ ...about, url: redisUrl, space });
+  return openPostgresBus({ ...about, url: databaseUrl });
 }
 
 /** The configured keys, else the data folder's own secret. */
@@ -210,11 +259,18 @@ function urlOf(host: string, port: number): string {
   return `http://${name}:${port}`;
 }
 
-function endOnSignal(close: () => Promise<void>): void {
+/** Seconds to stay away for, at random: a thousand connections a second for the servers that are left. */
+function spread(connections: number): number {
+  return Math.random() * Math.min(SPREAD_LIMIT, connections / 1_000);
+}
+
+/** `limit`: ms after which a close that does not come to its end is given up. */
+function endOnSignal(close: () => Promise<void>, clock: Clock, limit: number): void {
   let told = false;
   const end = () => {
     if (told) process.exit(1);
     told = true;
+    clock.after(limit, () => process.exit(1));
     close().then(
       () => setImmediate(() => process.exit(0)),
       () => process.exit(1),

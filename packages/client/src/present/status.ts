@@ -1,6 +1,7 @@
 import type { NodeState } from '@millrace/protocol/node';
-import type { PublicStatus, StatusDetail } from '@millrace/protocol/run';
+import type { PublicStatus } from '@millrace/protocol/run';
 import type { StepView, WaitView } from '@millrace/protocol/view';
+import type { ShownDetail } from './pending.ts';
 
 /** of a run, node, step, wait, document or tool call */
 export type AnyStatus = PublicStatus | NodeState | StepView['status'] | WaitView['status'] | 'processing';
@@ -32,14 +33,15 @@ const looks: Record<AnyStatus, StatusLook> = {
   cancelled: { word: 'Cancelled', tone: 'idle', symbol: '⊘' },
 };
 
-const details: Record<StatusDetail, StatusLook> = {
+const details: Record<ShownDetail, StatusLook> = {
   waiting: { word: 'Running, waiting', tone: 'warn', symbol: '⧗' },
   pausing: { word: 'Pausing', tone: 'warn', symbol: '⦀' },
+  resuming: { word: 'Resuming', tone: 'busy', symbol: '⇥' },
   cancelling: { word: 'Cancelling', tone: 'idle', symbol: '⊖' },
   failing: { word: 'Failing', tone: 'bad', symbol: '⊗' },
 };
 
 /** How a status is shown; a run's finer word goes before its status. */
-export function lookOf(status: AnyStatus, detail?: StatusDetail): StatusLook {
+export function lookOf(status: AnyStatus, detail?: ShownDetail): StatusLook {
   return detail === undefined ? looks[status] : details[detail];
 }

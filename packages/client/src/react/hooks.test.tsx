@@ -1,8 +1,8 @@
 // @vitest-environment jsdom
 import type { RunEvent } from '@millrace/protocol/event';
 import { act, cleanup, render } from '@testing-library/react';
-import { type ReactNode, StrictMode } from 'react';
-import { afterEach, expect, test } from 'vitest';
+import { type ReactNode, StrictMode, startTransition, useState } from 'react';
+import { afterEach, expect, test, vi } from 'vitest';
 import type { AgentStream } from '../agent-stream.ts';
 import { createClient } from '../client.ts';
 import { FakeServer, foldAll, settle } from '../fake-server.suite.ts';
@@ -10,7 +10,10 @@ import type { RunSnapshot } from '../run-store.ts';
 import { SimulatedClock } from '../simulated-clock.suite.ts';
 import { MillraceProvider, useClient } from './provider.tsx';
 import { useAgentStream } from './use-agent-stream.ts';
+import { useCommands } from './use-commands.ts';
 import { useConnection } from './use-connection.ts';
+import { useInbox } from './use-inbox.ts';
+import { useKnowledgeBase } from './use-knowledge-base.ts';
 import { useRun } from './use-run.ts';
 import { useRunEvents } from './use-run-events.ts';
 import { useRuns } from './use-runs.ts';
@@ -20,7 +23,13 @@ afterEach(cleanup);
 function setup() {
   const server = new FakeServer();
   const clock = new SimulatedClock();
-  const { WebSocket, fetch } = server;
+  const { WebSocket } = server;
+  const fetch: typeof server.fetch = (input, init) => {
+    const path = new URL(String(input)).pathname;
+    if (path === '/api/inbox') return Promise.resolve(Response.json({ waits: [{ id: 'w', run: 'r' }] }));
+    if (path.startsWith('/api/kb/')) return Promise.resolve(Response.json({ documents: [{}, {}] }));
+    return server.fetch(input, init);
+  };
   const platform = { WebSocket, fetch, random: () => 0.5, onNetwork: () => () => {} };
   const client = createClient({ url: 'http://millrace.test', token: 'good', clock, platform });
   const show = (children: ReactNode) =>
@@ -119,7 +128,7 @@ test('useRuns, useRunEvents and useConnection', async () => {
   let state = '';
   function Probe() {
     rows = useRuns({ workflow: 'w' }).rows.map(({ id, seq }) => `${id}:${seq}`);
-    seqs = useRunEvents('a', { limit: 3 }).map(({ seq }) => seq);
+    seqs = useRunEvents('a', { limit: 3 }).events.map(({ seq }) => seq);
     state = useConnection().state;
     return null;
   }
@@ -129,6 +138,96 @@ test('useRuns, useRunEvents and useConnection', async () => {
   expect(rows).toEqual(['a:6']);
   expect(seqs).toEqual([4, 5, 6]);
   expect(state).toBe('live');
+});
+
+test('[CLT-22] useAgentStream renders again only when something of its agent changes', async () => {
+  const { server, show } = setup();
+  server.append('r', 5);
+  let renders = 0;
+  function Probe() {
+    useAgentStream('r', 'g');
+    renders += 1;
+    return null;
+  }
+  show(<Probe />);
+  await act(settle);
+  await act(async () => server.append('r', 3));
+  const before = renders;
+  await act(async () => server.append('r', 1));
+  expect(renders, 'a log line is no news of the agent').toBe(before);
+});
+
+test('[CLT-72] in strict mode a component sees every change of every store, and of each only whole ones', async () => {
+  const { server, client, show } = setup();
+  server.append('r', 20);
+  const seen = { events: [] as number[], asked: 0, documents: 0, commands: 0 };
+  let earlier: (() => Promise<boolean>) | undefined;
+  function Probe() {
+    const events = useRunEvents('r', { limit: 100 });
+    earlier = events.earlier;
+    seen.events = events.events.map(({ seq }) => seq);
+    seen.asked = useInbox().value.length;
+    seen.documents = useKnowledgeBase('kb').value.length;
+    seen.commands = useCommands().length;
+    return null;
+  }
+  show(<Probe />);
+  await act(settle);
+  await act(async () => server.append('r', 2));
+  expect(seen.events).toEqual([21, 22]);
+  await act(async () => expect(await earlier?.()).toBe(true));
+  expect(seen.events).toEqual(Array.from({ length: 22 }, (_, at) => at + 1));
+  await act(async () => {
+    client
+      .run('r')
+      .command({ type: 'pause' })
+      .catch(() => {});
+    await settle();
+  });
+  expect(seen).toMatchObject({ asked: 1, documents: 2, commands: 1 });
+});
+
+test('[CLT-72] while React renders in pieces, no two components show different states of one run', async () => {
+  const { server, client } = setup();
+  server.append('r', 3);
+  const torn: string[] = [];
+  const names = [...'abcdefghijklmnopqrst'];
+  let change = () => {};
+  let writes = 0;
+  function Probe({ name }: { name: string }) {
+    const seq = useRun('r').view?.seq ?? 0;
+    if ('fkp'.includes(name) && writes > 0) {
+      writes -= 1;
+      server.append('r', 1);
+    }
+    return <i>{seq}</i>;
+  }
+  function Page() {
+    const [, setRound] = useState(0);
+    change = () => startTransition(() => setRound((now) => now + 1));
+    return names.map((name) => <Probe key={name} name={name} />);
+  }
+  const { container } = render(
+    <MillraceProvider client={client}>
+      <Page />
+    </MillraceProvider>,
+  );
+  const shown = () => [...new Set([...container.querySelectorAll('i')].map(({ textContent }) => textContent))];
+  const watch = new MutationObserver(() => {
+    if (shown().length > 1) torn.push(shown().join());
+  });
+  watch.observe(container, { subtree: true, characterData: true, childList: true });
+  await act(settle);
+  const quiet = vi.spyOn(console, 'error').mockImplementation(() => {});
+  writes = 6;
+  await act(async () => change());
+  await act(async () => change());
+  await act(settle);
+  quiet.mockRestore();
+  watch.disconnect();
+  expect(torn).toEqual([]);
+  expect(shown()).toEqual([`${server.log('r').length}`]);
+  expect([writes, server.log('r').length]).toEqual([0, 9]);
 });
 
 test('without a provider the error says so', () => {

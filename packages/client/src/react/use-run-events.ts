@@ -1,13 +1,18 @@
 import { useMemo } from 'react';
-import { EventWindow } from '../event-window.ts';
+import { type EventsSnapshot, EventWindow } from '../event-window.ts';
 import { useClient } from './provider.tsx';
 import { useStore } from './use-store.ts';
 
 /**
- * The newest events of a run since the component was mounted, at most `limit`, oldest first, each once.
- * What the run's first snapshot already holds is not among them: read it with `useClient().api.events`.
+ * The newest events of a run since the component was mounted, at most `limit`, oldest first, each once. `earlier()` reads
+ * those before them, a stretch a call; it resolves to false where there are no more.
  */
-export function useRunEvents(id: string, { limit = 1_000 }: { limit?: number } = {}) {
+export function useRunEvents(
+  id: string,
+  { limit = 1_000 }: { limit?: number } = {},
+): EventsSnapshot & { earlier(count?: number): Promise<boolean> } {
   const client = useClient();
-  return useStore(useMemo(() => new EventWindow(client.run(id), limit), [client, id, limit]));
+  const store = useMemo(() => new EventWindow(client.run(id), limit), [client, id, limit]);
+  const snapshot = useStore(store);
+  return useMemo(() => ({ ...snapshot, earlier: (count) => store.earlier(count) }), [snapshot, store]);
 }

@@ -1,4 +1,4 @@
-import type { RedactionClass, RunSummary } from '@millrace/protocol';
+import { MillraceError, type RedactionClass, type RunSummary } from '@millrace/protocol';
 
 export type Role = 'user' | 'operator' | 'worker' | 'admin';
 export type Scope = 'run:read' | 'run:act' | 'run:append' | 'task:claim';
@@ -80,4 +80,9 @@ export function redactSummary(summary: RunSummary, { hide = [] }: Pick<Principal
   if (hide.includes('cost')) delete seen.cost;
   if (hide.includes('error') && seen.error) seen.error = { code: seen.error.code, message: '' };
   return seen;
+}
+
+/** What this principal is told of an error: its facts and detail may hold what was answered, and by whom. */
+export function tellable(error: unknown, { hide = [] }: Pick<Principal, 'hide'>): unknown {
+  return hide.length > 0 && error instanceof MillraceError ? new MillraceError(error.code) : error;
 }

@@ -5,7 +5,7 @@ import { LocalBus } from './bus-local.ts';
 
 busSuite('the local bus', async () => {
   const bus = new LocalBus();
-  return { publisher: bus, listener: bus };
+  return { publisher: bus, listener: bus, whole: true, joined: async () => {} };
 });
 
 test('[HUB-3] in one process a message is heard before publish returns', () => {

@@ -21,6 +21,15 @@ export class LocalBus implements Bus {
     };
   }
 
+  follows(topic: string): boolean {
+    return this.#listeners.has(topic);
+  }
+
+  /** Every topic that somebody listens to. */
+  followed(): Iterable<string> {
+    return this.#listeners.keys();
+  }
+
   async close(): Promise<void> {
     this.#listeners.clear();
   }

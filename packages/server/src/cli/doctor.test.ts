@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { database, nodeVersion, skew } from './doctor.ts';
+import { database, hints, nodeVersion, skew } from './doctor.ts';
 
 test.each([
   ['22.14.0', false],
@@ -26,4 +26,15 @@ test('[CLI-9] a refused database is told with the fix of its code', () => {
     found: 'Needs layout 9. (database_too_new)',
     fix: 'Use that version; nothing was changed.',
   });
+});
+
+test('[CLU-31] whether hints pass between servers is told where there may be several, with what to do', () => {
+  const inspection = { database: { state: 'ok' }, consoleBuilt: true } as const;
+  expect(hints(inspection)).toEqual([]);
+  expect(hints({ ...inspection, hints: { by: 'Redis' } })).toEqual([
+    { what: 'Between servers', found: 'Redis carries hints' },
+  ]);
+  expect(hints({ ...inspection, hints: { by: 'Redis', trouble: 'REDIS_URL: start it.' } })).toMatchObject([
+    { found: 'not by Redis', fix: 'REDIS_URL: start it.' },
+  ]);
 });

@@ -32,6 +32,7 @@ export const doctor = (host: Host) =>
         nodeVersion(process.versions.node),
         folder(config, inspection),
         database(inspection),
+        ...hints(inspection),
         await port(config, server),
         builtConsole(inspection),
         ...(server ? [skew(server.now, Date.now()), await access(api)] : []),
@@ -83,6 +84,15 @@ export function database({ database: state }: Inspection): Finding {
     in_use: 'in use by a running server',
   };
   return { what, found: words[state.state] };
+}
+
+export function hints({ hints: told }: Inspection): Finding[] {
+  if (!told) return [];
+  const { by, trouble } = told;
+  const what = 'Between servers';
+  return [
+    trouble === undefined ? { what, found: `${by} carries hints` } : { what, found: `not by ${by}`, fix: trouble },
+  ];
 }
 
 async function port({ port: number, host }: Config, server: Health | undefined): Promise<Finding> {

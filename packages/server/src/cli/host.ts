@@ -38,5 +38,7 @@ export interface Inspection {
   /** undefined = it can be written */
   folder?: { problem: string };
   database: { state: 'none' | 'ok' | 'in_use' } | { state: 'refused'; code: string; detail: string };
+  /** what carries hints between servers, where there may be several */
+  hints?: { by: 'Redis' | 'Postgres'; trouble?: string };
   consoleBuilt: boolean;
 }

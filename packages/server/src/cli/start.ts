@@ -31,9 +31,15 @@ export async function startServer(
   const query = config.secret === undefined && config.jwksUrl !== undefined ? '' : `?token=${await ownToken(server)}`;
   console.log(`Millrace ${host.version} is up.`);
   console.log(`  console  ${paint('cyan', `${server.url}/${query}`)}`);
-  console.log(`  data     ${config.store === 'memory' ? 'in memory only' : resolve(config.data)}`);
+  console.log(`  data     ${placeOf(config)}`);
   console.log(`  pid      ${process.pid}`);
   return { server, config };
+}
+
+/** Where the runs are, without a password. */
+export function placeOf({ store, data, databaseUrl = '' }: Config): string {
+  if (store === 'memory') return 'in memory only';
+  return store === 'postgres' ? databaseUrl.replace(/\/\/[^/]*@/, '//') : resolve(data);
 }
 
 const ownToken = (server: Running) => server.token({ sub: 'admin', roles: ['admin'] }, CONSOLE_TOKEN_SECONDS);

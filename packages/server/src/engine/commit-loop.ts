@@ -264,7 +264,8 @@ export class CommitLoop {
         continue;
       }
       messages.push(...messagesOf(draft, parts[index] as Part, result.first, result.at));
-      if (result.first === draft.firstSeq) draft.run.ctl = draft.control.ctl;
+      draft.shift = result.first - draft.firstSeq;
+      if (draft.shift === 0) draft.run.ctl = draft.control.ctl;
       else this.#residents.drop(draft.run.key);
     }
     this.#metrics.count(
@@ -291,10 +292,11 @@ export class CommitLoop {
       const reason = refused.get(draft);
       if (reason !== undefined) return this.#again(item, reason);
     }
-    // Nothing fences what is not written: another server may have moved the run on.
-    if (draft.events.length === 0 && !item.confirmed) this.#confirm(item).catch(item.reject);
+    const writes = !(answer instanceof MillraceError) && answer.written;
+    // Nothing fences what is not written: another server may have moved the run, or its producer, on.
+    if (!writes && !item.confirmed) this.#confirm(item).catch(item.reject);
     else if (answer instanceof MillraceError) item.reject(answer);
-    else item.resolve(answer);
+    else item.resolve(answer.seq < draft.firstSeq ? answer : { ...answer, seq: answer.seq + draft.shift });
   }
 
   /** Decides once more, on a resident that is as new as the store's run. */

@@ -62,3 +62,29 @@ test('[ENG-73] a pause given at one server reaches the attempt that renews at an
   const [state] = await b.engine.renew(mill, 'w', [{ run, node, attempt: number }]);
   expect(state?.state).toBe('pause');
 });
+
+const told = ({ engine }: Rig, run: string, id: string, sequence: number) =>
+  engine.append(ada, run, {
+    events: [{ type: 'log', data: { level: 'info', message: `${id} ${sequence}` } }],
+    producer: { id, term: 1, sequence },
+  });
+
+test('[ENG-74] what is appended at two servers in turn is answered with the seq that it has in the log', async () => {
+  const { a, b } = await servers();
+  const { id } = await a.engine.create(ada, { workflow: 'elsewhere', external: true });
+  const seqs: number[] = [];
+  for (const sequence of [1, 2, 3]) {
+    for (const server of [a, b]) seqs.push((await told(server, id, server === a ? 'p' : 'q', sequence)).seq);
+  }
+  // 1 and 2 are run.created and run.started.
+  expect(seqs).toEqual([3, 4, 5, 6, 7, 8]);
+});
+
+test('[ENG-73] a producer that moved on at another server is not refused beside what is written here', async () => {
+  const { a, b } = await servers();
+  const { id } = await a.engine.create(ada, { workflow: 'elsewhere', external: true });
+  await told(a, id, 'p', 1);
+  await told(b, id, 'p', 2);
+  const answers = await Promise.all([told(a, id, 'q', 1), told(a, id, 'p', 3)]);
+  expect(answers.map(({ seq }) => seq)).toEqual([5, 6]);
+});

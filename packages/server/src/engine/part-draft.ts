@@ -37,6 +37,8 @@ export class PartDraft {
   readonly #timings: Timings;
   readonly #isNew: boolean;
   readonly #firstSeq: number;
+  /** how many seqs later than it was decided the store wrote it: content of another server came before */
+  shift = 0;
   readonly #fence: number;
   #boots: Map<string, string> | undefined;
   #producers: Map<string, ProducerChange> | undefined;

@@ -40,6 +40,7 @@ export async function createApp(parts: Parts): Promise<FastifyInstance> {
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: parts.bodyLimit,
+    trustProxy: [...parts.proxies],
     genReqId: () => uuidv7(),
     return503OnClosing: false,
     exposeHeadRoutes: false,
@@ -49,7 +50,10 @@ export async function createApp(parts: Parts): Promise<FastifyInstance> {
   app.setValidatorCompiler(validatorCompiler);
   // Answers are of our own types; the schemas document them, and the tests hold both together.
   app.setSerializerCompiler(() => JSON.stringify);
-  app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply));
+  app.setErrorHandler((error, request, reply) => {
+    parts.storeCheck.failed(error);
+    return sendProblem(error, request, reply);
+  });
 
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id);

@@ -1,7 +1,7 @@
-import { IDEMPOTENCY_HEADER, type Json, MillraceError, type RunCommand } from '@millrace/protocol';
+import { IDEMPOTENCY_HEADER, type Json, type RunCommand } from '@millrace/protocol';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { spendOf } from '../auth/auth.ts';
+import { spendOf, tellable } from '../auth/auth.ts';
 import { callerOf, principalOf, visibleRun } from './guard.ts';
 import type { Parts } from './parts.ts';
 import { idempotencyKey } from './schemas.ts';
@@ -33,9 +33,7 @@ export async function giveCommand(
       ...spendOf(principal),
     });
   } catch (error) {
-    // Facts and detail may hold what was answered, and by whom.
-    if (principal.hide?.length && error instanceof MillraceError) throw new MillraceError(error.code);
-    throw error;
+    throw tellable(error, principal);
   }
 }
 

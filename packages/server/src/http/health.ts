@@ -7,7 +7,7 @@ import { problems } from './schemas.ts';
 const tags = ['health'];
 
 export const health =
-  ({ store, clock, boot, version, ready }: Parts): FastifyPluginAsyncZod =>
+  ({ store, clock, boot, version, ready, storeCheck, hintsTrouble }: Parts): FastifyPluginAsyncZod =>
   async (app) => {
     app.get(
       '/api/health',
@@ -48,12 +48,23 @@ export const health =
           tags,
           summary: 'Whether a balancer should send requests here',
           security: [],
-          response: { 200: z.object({ status: z.literal('ready') }), ...problems(503) },
+          response: {
+            200: z.object({
+              status: z.literal('ready'),
+              warnings: z
+                .array(z.string())
+                .optional()
+                .describe('what does not work as it is set, though the server does'),
+            }),
+            ...problems(503),
+          },
         },
       },
       async () => {
         if (!ready()) throw new MillraceError('shutting_down');
-        return { status: 'ready' as const };
+        await storeCheck.ask();
+        const warnings = [storeCheck.warning(), hintsTrouble()].filter((warning) => warning !== undefined);
+        return { status: 'ready' as const, ...(warnings.length > 0 ? { warnings } : {}) };
       },
     );
   };

@@ -121,6 +121,19 @@ describe('[SEC-20] a token for one run', () => {
 });
 
 describe('[SEC-21] a scoped token ends', () => {
+  test('[HUB-38] when it is revoked, what it streams as well, at once', async () => {
+    const { token, id } = await link({ access: 'read' });
+    const stream = await fetch(`${served.server.url}/api/runs/${run}/events`, {
+      headers: { authorization: `Bearer ${token}`, accept: 'text/event-stream' },
+    });
+    const reader = stream.body?.pipeThrough(new TextDecoderStream()).getReader();
+    let text = (await reader?.read())?.value ?? '';
+    await served.ask('root', 'DELETE', `/api/links/${id}`);
+    for (let part = await reader?.read(); part && !part.done; part = await reader?.read()) text += part.value;
+    expect(text).toContain('run.created');
+    expect(text).toMatch(/event: problem\ndata: .*"unauthorized"/);
+  });
+
   test('when it is revoked, by its maker or an operator, and by nobody else', async () => {
     const { token, id } = await link({ access: 'read' });
     const revoke = (who: Who) => served.ask(who, 'DELETE', `/api/links/${id}`);

@@ -18,7 +18,7 @@ type Asked = Omit<GrantRequest, 'oneTime' | 'hide'> & Partial<Pick<GrantRequest,
 
 /** Scoped tokens: who holds one needs no other. Nobody gives away more than they have. */
 export const links =
-  ({ auth, clock, engine, store }: Parts): FastifyPluginAsyncZod =>
+  ({ auth, clock, engine, hub, store }: Parts): FastifyPluginAsyncZod =>
   async (app) => {
     app.post(
       '/api/runs/:id/links',
@@ -73,6 +73,7 @@ export const links =
           throw new MillraceError('not_found', { detail: 'There is no link of this id that you may revoke.' });
         }
         await store.revokeGrant(tenant, grant.id, clock.now());
+        hub.revoked(tenant, grant.id);
         return reply.code(204).send();
       },
     );

@@ -10,6 +10,7 @@ import type { Hub } from '../hub/face.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Schedules } from '../scheduler/face.ts';
 import type { Store } from '../store/store.ts';
+import type { StoreCheck } from './store-check.ts';
 
 /** What the HTTP side is built from; the composition root hands it over. */
 export interface Parts {
@@ -28,6 +29,9 @@ export interface Parts {
   version: string;
   /** false once the server has begun to stop */
   ready(): boolean;
+  storeCheck: Pick<StoreCheck, 'ask' | 'failed' | 'warning'>;
+  /** Why hints do not pass between servers at present, and what to do. */
+  hintsTrouble(): string | undefined;
   /** what Prometheus scrapes */
   exposition(): Promise<{ type: string; text: string }>;
   sockets: readonly SocketHandler[];
@@ -35,6 +39,8 @@ export interface Parts {
   console: string | undefined;
   /** bytes of a JSON body */
   bodyLimit: number;
+  /** addresses or networks whose X-Forwarded-For is believed */
+  proxies: readonly string[];
   /** requests of one address in ten seconds */
   rateLimit: number;
 }

@@ -93,6 +93,19 @@ test('[SEC-10] too many requests are answered 429 with Retry-After', async () =>
   await small.close();
 });
 
+test('[CLU-32] behind a balancer that is known, each of its clients is counted by its own address', async () => {
+  const small = await serve({ rateLimit: 2, proxies: ['127.0.0.0/8'] });
+  const from = async (address: string) =>
+    (await small.ask('root', 'GET', '/api/runs', undefined, { 'x-forwarded-for': address })).status;
+  expect([await from('203.0.113.1'), await from('203.0.113.1'), await from('203.0.113.1')]).toEqual([200, 200, 429]);
+  expect(await from('203.0.113.2')).toBe(200);
+  await small.close();
+  const alone = await serve({ rateLimit: 1 });
+  const forged = (address: string) => alone.ask('root', 'GET', '/api/runs', undefined, { 'x-forwarded-for': address });
+  expect([(await forged('203.0.113.1')).status, (await forged('203.0.113.2')).status]).toEqual([200, 429]);
+  await alone.close();
+});
+
 describe('[API-8] files', () => {
   const put = (bytes: string, type: string) =>
     served.ask('will', 'PUT', '/api/files', Buffer.from(bytes), { 'content-type': type });

@@ -1,7 +1,5 @@
 import fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
-import { noMetrics } from '../metrics/metrics.ts';
-import { createHub } from './hub.ts';
 import { expectExact, FakeConnection, LogWriter, logLine, principal } from './log-writer.suite.ts';
 
 const step = fc.oneof(
@@ -15,8 +13,7 @@ test('[HUB-10] whatever is lost, stalled and written meanwhile, each reader gets
   await fc.assert(
     fc.asyncProperty(fc.array(fc.tuple(step, fc.boolean()), { minLength: 20, maxLength: 40 }), async (steps) => {
       const writer = new LogWriter();
-      const auth = { verify: async () => principal() };
-      const hub = createHub({ ...writer, metrics: noMetrics, server: 'boot', auth, submit: async () => ({ seq: 0 }) });
+      const hub = writer.hub();
       await writer.create('r');
       const readers: { connection: FakeConnection; after: number }[] = [];
       for (const [one, settles] of steps) {

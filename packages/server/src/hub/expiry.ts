@@ -1,27 +1,49 @@
 import type { Clock } from '@millrace/protocol';
 
-/** Calls `expired` when a token's time is over. */
-export class Expiry {
+/** A connection that ends with its token. */
+export interface Expiring {
+  /** ms since the epoch */
+  readonly expires: number;
+  expire(): void;
+}
+
+/** Ends connections when their tokens' time is over: one timer for all of them. */
+export class Expiries {
   readonly #clock: Clock;
-  readonly #expired: () => void;
-  #cancel: () => void = () => {};
+  readonly #members = new Set<Expiring>();
+  #at = Number.POSITIVE_INFINITY;
+  #cancel = () => {};
 
-  constructor(clock: Clock, expired: () => void) {
+  constructor(clock: Clock) {
     this.#clock = clock;
-    this.#expired = expired;
   }
 
-  /** `at`: ms since the epoch; replaces what was set before. */
-  set(at: number): void {
+  /** Also where `expires` has changed. */
+  add(member: Expiring): void {
+    this.#members.add(member);
+    if (member.expires < this.#at) this.#wakeAt(member.expires);
+  }
+
+  delete(member: Expiring): void {
+    this.#members.delete(member);
+    if (this.#members.size === 0) this.#wakeAt(Number.POSITIVE_INFINITY);
+  }
+
+  #wakeAt(at: number): void {
     this.#cancel();
-    const left = at - this.#clock.now();
+    this.#at = at;
+    this.#cancel = () => {};
     // A clock may wake early: it keeps no timer for longer than some weeks.
-    this.#cancel = this.#clock.after(Math.max(0, left), () =>
-      this.#clock.now() < at ? this.set(at) : this.#expired(),
-    );
+    if (at < Number.POSITIVE_INFINITY) this.#cancel = this.#clock.after(at - this.#clock.now(), () => this.#wake());
   }
 
-  clear(): void {
-    this.#cancel();
+  #wake(): void {
+    const now = this.#clock.now();
+    let next = Number.POSITIVE_INFINITY;
+    for (const member of [...this.#members]) {
+      if (member.expires <= now) member.expire();
+      else next = Math.min(next, member.expires);
+    }
+    this.#wakeAt(next);
   }
 }

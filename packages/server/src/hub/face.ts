@@ -20,10 +20,15 @@ export interface Hub {
    * still be an HTTP error. Errors: forbidden, run_not_found, invalid_cursor, shutting_down.
    */
   follow(request: Follow): Promise<Following>;
-  /** Compares every followed run with its row, and reads on where hints were lost. */
+  /** Looks at once for commits whose hints were lost, as the hub does every second by itself. */
   recheck(): Promise<void>;
-  /** Drains: says goodbye to every connection and takes no new ones. Cursors stay valid elsewhere. */
-  stop(reason: string): void;
+  /** A scoped token's grant has ended: its connections are ended now, and not at the next look at the store. */
+  revoked(tenant: string, grant: string): void;
+  /**
+   * Drains: says goodbye to every connection and takes no new ones. Cursors stay valid elsewhere. Each is told to stay
+   * away for `retryAfter` seconds of its own, so that they do not all come to the next server at once.
+   */
+  stop(reason: string, retryAfter?: (connections: number) => number): void;
 }
 
 /** The hub's end of one native connection. */

@@ -1,28 +1,32 @@
-import { MillraceError, toProblem } from '@millrace/protocol';
+import { toProblem } from '@millrace/protocol';
 import type { Connection } from '../transport/transport.ts';
-import { Expiry } from './expiry.ts';
-import type { Encoding, Follow, Following, HubOptions } from './face.ts';
+import type { Expiring } from './expiry.ts';
+import type { Encoding, Follow, Following } from './face.ts';
 import { Outbox } from './outbox.ts';
-import type { RunLogs } from './run-log.ts';
+import type { HubParts } from './parts.ts';
 import { RunSubscription } from './run-subscription.ts';
 
 /** One connection that follows one run in an encoding of its own, and is closed when there is nothing more. */
-export class Follower implements Following {
+export class Follower implements Following, Expiring {
   readonly #request: Follow;
-  readonly #left: () => void;
+  readonly #parts: HubParts;
+  readonly #left: (follower: Follower) => void;
   readonly #subscription: RunSubscription;
-  readonly #expiry: Expiry;
+  readonly #forgetGrant: () => void;
   #outbox: Outbox | undefined;
   #encoding: Encoding | undefined;
   #closed = false;
   head = 0;
   drained = false;
 
-  constructor(options: HubOptions & { logs: RunLogs }, request: Follow, left: () => void) {
+  constructor(parts: HubParts, request: Follow, left: (follower: Follower) => void) {
+    this.#parts = parts;
     this.#request = request;
     this.#left = left;
-    this.#subscription = new RunSubscription(options, request.principal, request.run, request.filter);
-    this.#expiry = new Expiry(options.clock, () => this.#expire());
+    this.#subscription = new RunSubscription(parts, request.principal, request.run, request.filter);
+    const { tenant, grant } = request.principal;
+    this.#forgetGrant =
+      grant === undefined ? () => {} : parts.grants.watch(tenant, grant, () => this.#refuse('unauthorized'));
   }
 
   /** Errors: forbidden, run_not_found, invalid_cursor. */
@@ -43,7 +47,7 @@ export class Follower implements Following {
     const outbox = new Outbox(connection, encoding);
     this.#outbox = outbox;
     this.#encoding = encoding;
-    this.#expiry.set(this.#request.principal.expires);
+    this.#parts.expiries.add(this);
     this.#subscription.begin({
       outbox,
       encoding,
@@ -52,24 +56,34 @@ export class Follower implements Following {
     });
   }
 
+  get expires(): number {
+    return this.#request.principal.expires;
+  }
+
+  expire(): void {
+    this.#refuse('token_expired');
+  }
+
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#expiry.clear();
+    this.#parts.expiries.delete(this);
+    this.#forgetGrant();
     this.#subscription.close();
     this.#outbox?.close();
-    this.#left();
+    this.#left(this);
   }
 
-  stop(reason: string): void {
-    if (this.#encoding) this.#outbox?.send(this.#encoding.bye(reason, toProblem({ code: 'shutting_down' })));
+  stop(reason: string, retryAfter: number): void {
+    const problem = toProblem({ code: 'shutting_down', facts: { retryAfter } });
+    if (this.#encoding) this.#outbox?.send(this.#encoding.bye(reason, problem));
     this.#end(1012, 'shutting_down');
   }
 
-  #expire(): void {
-    const { row, code } = new MillraceError('token_expired');
-    if (this.#encoding) this.#outbox?.send(this.#encoding.problem(toProblem({ code }), this.#subscription.key));
-    this.#end(row.close ?? 1000, code);
+  #refuse(code: 'token_expired' | 'unauthorized'): void {
+    const problem = toProblem({ code });
+    if (this.#encoding) this.#outbox?.send(this.#encoding.problem(problem, this.#subscription.key));
+    this.#end(4401, code);
   }
 
   #end(code: number, reason: string): void {

@@ -1,71 +1,88 @@
 import { MillraceError } from '@millrace/protocol';
+import { topics } from '../bus/bus.ts';
+import { Expiries } from './expiry.ts';
 import type { Hub, HubOptions } from './face.ts';
 import { Follower } from './follower.ts';
-import { RunLogs } from './run-log.ts';
+import { GrantWatch } from './grant-watch.ts';
+import { Repair } from './repair.ts';
+import { RowFeeds } from './row-feeds.ts';
+import { RunLogs } from './run-logs.ts';
 import { NativeSession } from './session.ts';
+import { Snapshots } from './snapshots.ts';
 
-/** ms between two looks for lost hints, where other servers write to the same store */
-const RECHECK_MS = 1_000;
+interface Member {
+  stop(reason: string, retryAfter: number): void;
+}
 
 export function createHub(options: HubOptions): Hub {
-  const { store, bus, clock, metrics } = options;
+  const { store, bus, clock, metrics, server } = options;
   const logs = new RunLogs(store, bus, metrics);
-  const inside = { ...options, logs };
-  const members = new Set<{ stop(reason: string): void }>();
+  const feeds = new RowFeeds(store, bus);
+  const snapshots = new Snapshots(logs, metrics);
+  const grants = new GrantWatch(options);
+  const expiries = new Expiries(clock);
+  const parts = { ...options, logs, feeds, grants, expiries };
+  const members = new Set<Member>();
   let stopped = false;
 
-  const join = <M extends { stop(reason: string): void }>(make: (left: () => void) => M): M => {
-    const member = make(() => {
-      members.delete(member);
-      metrics.gauge('hub_connections', members.size);
-    });
+  const joined = (member: Member): void => {
     members.add(member);
     metrics.gauge('hub_connections', members.size);
-    return member;
+  };
+  const left = (member: Member): void => {
+    members.delete(member);
+    metrics.gauge('hub_connections', members.size);
   };
 
-  const recheck = async () => {
-    await Promise.all(
-      logs.all.map(async (log) => {
-        const row = await store.runRow(log.key);
-        if (row) log.reaches(row.head, row.ended);
-      }),
-    );
-  };
-
-  const recheckLater = (): (() => void) =>
-    clock.after(RECHECK_MS, () => {
-      recheck()
-        .catch(() => metrics.count('hub_recheck_errors_total'))
-        .finally(() => {
-          if (!stopped) cancelRecheck = recheckLater();
-        });
-    });
-  let cancelRecheck = store.capabilities.shared ? recheckLater() : () => {};
+  const repair = new Repair({
+    ...{ store, clock, metrics, server },
+    async reached(runs) {
+      snapshots.grown(runs);
+      await Promise.all([logs.reached(runs), feeds.reached(runs)]);
+    },
+    async unsure() {
+      feeds.stale();
+      await logs.compareAll();
+    },
+  });
+  const silence = bus.subscribe(topics.wake, () => void repair.look());
+  repair.start();
 
   return {
-    epoch: store.epoch,
+    get epoch() {
+      return store.epoch;
+    },
 
     connect(principal, connection) {
-      if (!stopped) return join((left) => new NativeSession(inside, principal, connection, left));
-      connection.close(1012, 'shutting_down');
-      return { receive() {}, closed() {} };
+      if (stopped) {
+        connection.close(1012, 'shutting_down');
+        return { receive() {}, closed() {} };
+      }
+      const session = new NativeSession(parts, principal, connection, left);
+      joined(session);
+      return session;
     },
 
     async follow(request) {
       if (stopped) throw new MillraceError('shutting_down');
-      const follower = join((left) => new Follower(inside, request, left));
+      const follower = new Follower(parts, request, left);
+      joined(follower);
       await follower.open();
       return follower;
     },
 
-    recheck,
+    recheck: () => repair.look(),
 
-    stop(reason) {
+    revoked: (tenant, grant) => grants.ended(tenant, grant),
+
+    stop(reason, retryAfter = () => 0) {
       if (stopped) return;
       stopped = true;
-      cancelRecheck();
-      for (const member of [...members]) member.stop(reason);
+      repair.stop();
+      silence();
+      snapshots.stop();
+      const leaving = [...members];
+      for (const member of leaving) member.stop(reason, retryAfter(leaving.length));
     },
   };
 }

@@ -1,9 +1,7 @@
 import type { ListQuery } from '@millrace/protocol';
 import { beforeEach, expect, test, vi } from 'vitest';
 import type { Principal } from '../auth/auth.ts';
-import { noMetrics } from '../metrics/metrics.ts';
 import type { Hub } from './face.ts';
-import { createHub } from './hub.ts';
 import { FakeConnection, LogWriter, logLine, principal } from './log-writer.suite.ts';
 
 let writer: LogWriter;
@@ -11,13 +9,7 @@ let hub: Hub;
 
 beforeEach(async () => {
   writer = new LogWriter();
-  hub = createHub({
-    ...writer,
-    metrics: noMetrics,
-    server: 'boot',
-    auth: { verify: async () => principal() },
-    submit: async () => ({ seq: 0 }),
-  });
+  hub = writer.hub();
   await writer.create('r1', { tags: ['red'] });
   await writer.create('r2', { owner: 'bob', workflow: 'other' });
   await writer.create('r3', { queue: 'q' });

@@ -1,23 +1,24 @@
 import { type ListQuery, MillraceError, type RunSummary, toProblem } from '@millrace/protocol';
-import { type Principal, redactSummary } from '../auth/auth.ts';
-import { type Bus, type BusMessage, topics } from '../bus/bus.ts';
+import { hasScope, type Principal, redactSummary } from '../auth/auth.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { RunRow, Store } from '../store/store.ts';
 import { needScope } from './access.ts';
+import type { ListMembers } from './list-members.ts';
 import { frameBytes } from './native-encoding.ts';
 import type { Outbox } from './outbox.ts';
+import type { RowChange, RowFeeds, RowListener } from './row-feeds.ts';
 import { belongs } from './run-row.ts';
 
 const DEFAULT_ROWS = 50;
 const MOST_ROWS = 500;
 
-type RowMessage = Extract<BusMessage, { kind: 'row' }>;
-
 export interface ListOptions {
   store: Store;
-  bus: Bus;
+  feeds: RowFeeds;
   metrics: Metrics;
   outbox: Outbox;
+  /** what follows the list's runs, where their events are wanted */
+  members?: ListMembers;
 }
 
 /**
@@ -25,16 +26,16 @@ export interface ListOptions {
  * several changes of a run in one turn, or while the connection is full, only the newest is sent. What changed
  * too much to be remembered is read again, and sent whole.
  */
-export class ListSubscription {
+export class ListSubscription implements RowListener {
   readonly #options: ListOptions;
-  readonly #principal: Principal;
+  #principal: Principal;
   readonly #id: number;
   readonly #query: ListQuery;
   readonly #limit: number;
   readonly #silence: () => void;
   /** the runs that the reader holds, each with the seq of the state it was told */
   #told = new Map<string, number>();
-  #changed = new Map<string, RowMessage>();
+  #changed = new Map<string, RowChange>();
   #stale = true;
   #working = true;
   #closed = false;
@@ -46,7 +47,7 @@ export class ListSubscription {
     this.#id = id;
     this.#query = query;
     this.#limit = Math.min(query.limit ?? DEFAULT_ROWS, MOST_ROWS);
-    this.#silence = options.bus.subscribe(topics.rows(principal.tenant), (message) => this.#heard(message));
+    this.#silence = options.feeds.follow(principal.tenant, this);
   }
 
   /** Sends the rows, then follows them. */
@@ -57,18 +58,44 @@ export class ListSubscription {
   close(): void {
     this.#closed = true;
     this.#silence();
+    this.#options.members?.close();
   }
 
-  #heard(message: BusMessage): void {
-    if (message.kind !== 'row') return;
-    const { row, queue } = message;
-    if (!this.#told.has(row.id) && !this.#changed.has(row.id) && !belongs(row, queue, this.#query, this.#principal))
-      return;
-    this.#changed.set(row.id, message);
-    if (this.#changed.size > MOST_ROWS) {
-      this.#stale = true;
-      this.#changed.clear();
+  /** How many runs are followed for their events. */
+  get followed(): number {
+    return this.#options.members?.size ?? 0;
+  }
+
+  /** Goes on for this principal, with a renewed token: the rows are sent again. Answers why it may not. */
+  judge(principal: Principal): MillraceError | undefined {
+    if (!hasScope(principal, 'run:read')) return new MillraceError('forbidden');
+    const same = String(principal.roles) === String(this.#principal.roles) && sameOnly(principal, this.#principal);
+    this.#principal = principal;
+    this.#options.members?.renew(principal);
+    if (!same) this.stale();
+    return undefined;
+  }
+
+  changed(change: RowChange): void {
+    const { row, queue, ctl } = change;
+    if (ctl !== undefined && ctl <= (this.#told.get(row.id) ?? 0)) return;
+    if (!this.#told.has(row.id) && !this.#changed.has(row.id)) {
+      // Which queue a row is in, only a query can tell then.
+      if (ctl !== undefined && this.#query.queue !== undefined) return this.stale();
+      if (!belongs(row, queue, this.#query, this.#principal)) return;
     }
+    this.#changed.set(row.id, change);
+    if (this.#changed.size > MOST_ROWS) this.stale();
+    else this.#wake();
+  }
+
+  stale(): void {
+    this.#stale = true;
+    this.#changed.clear();
+    this.#wake();
+  }
+
+  #wake(): void {
     if (this.#working) return;
     this.#working = true;
     // Until the turn ends, later changes of the same run replace this one.
@@ -93,6 +120,7 @@ export class ListSubscription {
     this.#told = new Map(rows.map(({ summary }) => [summary.id, summary.seq]));
     const seen = rows.map(({ summary }) => redactSummary(summary, this.#principal));
     this.#options.outbox.send(frameBytes({ type: 'rows', list: this.#id, rows: seen, total }));
+    this.#options.members?.show(rows.map(({ summary }) => summary));
   }
 
   #sendChanges(): void {
@@ -106,11 +134,12 @@ export class ListSubscription {
       if (this.#belongs(message)) this.#tell(row);
       else if (this.#told.delete(row.id)) {
         this.#options.outbox.send(frameBytes({ type: 'gone', list: this.#id, run: row.id }));
+        this.#options.members?.remove(row.id);
       }
     }
   }
 
-  #belongs({ row, queue }: RowMessage): boolean {
+  #belongs({ row, queue }: RowChange): boolean {
     // A run never changes its queue, and a message need not repeat it.
     const known = queue ?? (this.#told.has(row.id) ? this.#query.queue : undefined);
     return belongs(row, known, this.#query, this.#principal);
@@ -120,6 +149,7 @@ export class ListSubscription {
     this.#told.set(row.id, row.seq);
     const seen = redactSummary(row, this.#principal);
     this.#options.outbox.send(frameBytes({ type: 'row', list: this.#id, row: seen }));
+    this.#options.members?.add(row);
   }
 
   /** What the principal may see is part of the query where it can be, so that `total` counts nothing else. */
@@ -155,4 +185,8 @@ export class ListSubscription {
     this.#options.metrics.count('hub_errors_total', 1, { code: refusal.code });
     this.#options.outbox.send(frameBytes({ type: 'error', id: this.#id, problem: toProblem(refusal) }));
   }
+}
+
+function sameOnly({ only: a }: Principal, { only: b }: Principal): boolean {
+  return a?.run === b?.run && a?.tag === b?.tag;
 }

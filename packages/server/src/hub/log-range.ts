@@ -3,6 +3,18 @@ import type { RunKey } from '../store/store.ts';
 import type { Encoding, SeenRange } from './face.ts';
 import type { Lens } from './lens.ts';
 
+/** How a reader is written to. Readers of equal names are sent the same bytes. */
+export interface Form {
+  readonly name: string;
+  readonly encoding: Encoding;
+  readonly lens: Lens;
+  readonly key: string;
+}
+
+export function formOf(encoding: Encoding, lens: Lens, key: string): Form {
+  return { name: `${encoding.name} ${lens.id} ${key}`, encoding, lens, key };
+}
+
 /**
  * A stretch `seq … through` of a log as stored text, a batch or a page, with everything that was built from it:
  * per lens what is seen of it, per encoding its bytes. Built at most once, shared by all of its readers.
@@ -14,8 +26,13 @@ export class LogRange implements SeenRange {
   readonly through: number;
   readonly text: string;
   #events: { seq: number; text: string }[] | undefined;
-  #seen = new Map<string, SeenRange>();
-  #bytes = new Map<string, Buffer>();
+  #seen: Map<string, SeenRange> | undefined;
+  /** mostly there is one form, and it costs no map */
+  #form: Form | undefined;
+  #formed: Buffer | undefined;
+  #others: Map<string, Buffer> | undefined;
+  /** bytes in memory: of the text and of what was built from it */
+  weight: number;
 
   constructor(key: RunKey, stretch: { seq: number; through: number; text: string }) {
     this.tenant = key.tenant;
@@ -23,6 +40,7 @@ export class LogRange implements SeenRange {
     this.seq = stretch.seq;
     this.through = stretch.through;
     this.text = stretch.text;
+    this.weight = stretch.text.length;
   }
 
   events(): readonly { seq: number; text: string }[] {
@@ -36,18 +54,26 @@ export class LogRange implements SeenRange {
     return events.map((event) => lens.see(event)).filter((event) => event !== null);
   }
 
-  encoded(encoding: Encoding, lens: Lens, key: string): Buffer {
-    const name = `${encoding.name} ${lens.id}`;
-    let bytes = this.#bytes.get(name);
-    if (!bytes) {
-      bytes = encoding.range(this.#through(lens), key);
-      this.#bytes.set(name, bytes);
+  /** The bytes of one form of this stretch, built once. */
+  encoded(form: Form): Buffer {
+    if (this.#formed && form.name === this.#form?.name) return this.#formed;
+    const known = this.#others?.get(form.name);
+    if (known) return known;
+    const bytes = form.encoding.range(this.#through(form.lens), form.key);
+    this.weight += bytes.length;
+    if (this.#form) {
+      this.#others ??= new Map();
+      this.#others.set(form.name, bytes);
+    } else {
+      this.#form = form;
+      this.#formed = bytes;
     }
     return bytes;
   }
 
   #through(lens: Lens): SeenRange {
     if (lens.id === '') return this;
+    this.#seen ??= new Map();
     let seen = this.#seen.get(lens.id);
     if (!seen) {
       const events = this.events().flatMap(({ seq, text }) => {
@@ -59,6 +85,7 @@ export class LogRange implements SeenRange {
       const { tenant, run, seq, through } = this;
       seen = { tenant, run, seq, through, text: events.map(({ text }) => text).join(), events: () => events };
       this.#seen.set(lens.id, seen);
+      this.weight += seen.text.length;
     }
     return seen;
   }

@@ -11,22 +11,40 @@ import {
 } from '@millrace/protocol';
 import { expect } from 'vitest';
 import type { Principal } from '../auth/auth.ts';
-import { type BusMessage, topics } from '../bus/bus.ts';
+import { type Bus, type BusMessage, topics } from '../bus/bus.ts';
 import { LocalBus } from '../bus/bus-local.ts';
 import { SimulatedClock } from '../clock.ts';
-import { eventText } from '../store/store.ts';
+import { noMetrics } from '../metrics/metrics.ts';
+import { eventText, type Store } from '../store/store.ts';
 import { MemoryStore } from '../store/store-memory.ts';
 import type { Connection } from '../transport/transport.ts';
+import type { Hub, HubOptions } from './face.ts';
+import { createHub } from './hub.ts';
 
 /** Writes logs as the engine does: commit, then publish, in one turn. What the hub's tests follow. */
 export class LogWriter {
-  readonly store = new MemoryStore('e2');
-  readonly bus = new LocalBus();
+  readonly store: Store;
+  readonly bus: Bus;
   readonly clock = new SimulatedClock();
   /** true = the bus loses everything */
   losing = false;
+  /** the boot that commits, and its next batch's number less one */
+  server = 'boot';
+  batches = 0;
   #views = new Map<string, RunView>();
-  #batches = 0;
+
+  constructor(store: Store = new MemoryStore('e2'), bus: Bus = new LocalBus()) {
+    this.store = store;
+    this.bus = bus;
+  }
+
+  /** A hub over this log, by default of the server that writes. */
+  hub(about: Partial<Pick<HubOptions, 'auth' | 'submit' | 'server'>> = {}): Hub {
+    const { store, bus, clock } = this;
+    const auth = { verify: async () => principal() };
+    const others = { metrics: noMetrics, server: 'boot', auth, submit: async () => ({ seq: 0 }) };
+    return createHub({ store, bus, clock, ...others, ...about });
+  }
 
   create(
     run: string,
@@ -59,10 +77,10 @@ export class LogWriter {
       ...(queue === undefined ? {} : { queue }),
     };
     const moved = events.some(({ type }) => isControl(type));
-    this.#batches += 1;
+    this.batches += 1;
     const { parts } = await store.commit({
-      server: 'boot',
-      n: this.#batches,
+      server: this.server,
+      n: this.batches,
       at,
       parts: [
         {
@@ -120,7 +138,6 @@ function tail(event: NewEvent): string {
 
 /** A connection whose far end the test plays. */
 export class FakeConnection implements Connection {
-  readonly id = 'fake';
   readonly kind = 'websocket';
   readonly written: Buffer[] = [];
   closedWith: number | undefined;

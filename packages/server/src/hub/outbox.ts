@@ -3,18 +3,21 @@ import { type Encoding, OUTBOX_LIMIT } from './face.ts';
 
 /**
  * What waits to be written to one connection. All that a turn produces goes out as one message, at its end. It
- * never refuses: whoever has more to send asks `full` first, and comes back after `drained`.
+ * never refuses: whoever has more to send asks `full` first, and comes back after `drained`. An idle one is small:
+ * what only some connections need is made when it is needed.
  */
 export class Outbox {
   readonly #connection: Connection;
   readonly #encoding: Encoding;
-  #turn: Buffer[] = [];
+  /** what this turn produced: mostly it is one message */
+  #message: Buffer | undefined;
+  #more: Buffer[] | undefined;
   #bytes = 0;
   #closed = false;
   /** readers that wait for their page, one a turn */
-  #readers: (() => void)[] = [];
+  #readers: (() => void)[] | undefined;
   /** readers that wait for the connection to drain */
-  #waiting: (() => void)[] = [];
+  #waiting: (() => void)[] | undefined;
 
   constructor(connection: Connection, encoding: Encoding) {
     this.#connection = connection;
@@ -27,9 +30,23 @@ export class Outbox {
 
   send(message: Buffer): void {
     if (this.#closed) return;
-    if (this.#turn.length === 0) queueMicrotask(() => this.#flush());
-    this.#turn.push(message);
     this.#bytes += message.length;
+    if (!this.#message) {
+      this.#message = message;
+      flushLater(this);
+    } else if (this.#more) this.#more.push(message);
+    else this.#more = [message];
+  }
+
+  /** Writes what was sent since the last flush. */
+  flush(): void {
+    const message = this.#message;
+    const more = this.#more;
+    if (!message) return;
+    this.#message = undefined;
+    this.#more = undefined;
+    this.#bytes = 0;
+    this.#connection.write(more ? this.#encoding.join([message, ...more]) : message);
   }
 
   /** Resolves when what was sent has left, or the outbox was closed. */
@@ -37,8 +54,9 @@ export class Outbox {
     return new Promise((resolve) => {
       if (this.#closed) return resolve();
       // Only after the flush does the connection know what it has to drain.
-      this.#flush();
-      if (this.#waiting.push(resolve) === 1) this.#connection.onDrain(() => release(this.#waiting));
+      this.flush();
+      this.#waiting ??= [];
+      if (this.#waiting.push(resolve) === 1) this.#connection.onDrain(() => this.#release());
     });
   }
 
@@ -46,6 +64,7 @@ export class Outbox {
   turn(): Promise<void> {
     return new Promise((resolve) => {
       if (this.#closed) return resolve();
+      this.#readers ??= [];
       if (this.#readers.push(resolve) === 1) setImmediate(() => this.#nextReader());
     });
   }
@@ -53,7 +72,7 @@ export class Outbox {
   /** Writes what is left and closes the connection. */
   end(code: number, reason: string): void {
     if (this.#closed) return;
-    this.#flush();
+    this.flush();
     this.close();
     this.#connection.close(code, reason);
   }
@@ -61,25 +80,31 @@ export class Outbox {
   /** The connection is gone. */
   close(): void {
     this.#closed = true;
-    this.#turn = [];
-    release(this.#waiting);
-    release(this.#readers);
+    this.#message = undefined;
+    this.#more = undefined;
+    this.#release();
+    for (const resolve of this.#readers?.splice(0) ?? []) resolve();
   }
 
   #nextReader(): void {
-    this.#readers.shift()?.();
-    if (this.#readers.length > 0) setImmediate(() => this.#nextReader());
+    this.#readers?.shift()?.();
+    if (this.#readers?.length) setImmediate(() => this.#nextReader());
   }
 
-  #flush(): void {
-    const messages = this.#turn;
-    if (messages.length === 0) return;
-    this.#turn = [];
-    this.#bytes = 0;
-    this.#connection.write(messages.length === 1 ? (messages[0] as Buffer) : this.#encoding.join(messages));
+  #release(): void {
+    for (const resolve of this.#waiting?.splice(0) ?? []) resolve();
   }
 }
 
-function release(waiting: (() => void)[]): void {
-  for (const resolve of waiting.splice(0)) resolve();
+/** The outboxes that were written to in this turn, of all connections: one task for them all. */
+let dirty: Outbox[] = [];
+
+function flushLater(outbox: Outbox): void {
+  if (dirty.push(outbox) === 1) queueMicrotask(flushAll);
+}
+
+function flushAll(): void {
+  const outboxes = dirty;
+  dirty = [];
+  for (const outbox of outboxes) outbox.flush();
 }

@@ -6,30 +6,32 @@ export interface Page {
   whole: boolean;
 }
 
-/** The pages that were read last, over all runs: many who come back at the same place share one read. */
+/**
+ * The pages that were read last, over all runs, with the bytes that were built of them: many who come back at the same
+ * place share one read and one building.
+ */
 export class PageCache {
   readonly #limit: number;
-  #pages = new Map<string, Page>();
+  #pages = new Map<string, Page & { weight: number }>();
   #bytes = 0;
 
-  /** `limit`: bytes of text; what is built from a page weighs about as much again. */
+  /** `limit`: bytes of text and of what was built from it. */
   constructor(limit: number) {
     this.#limit = limit;
   }
 
   get(key: string): Page | undefined {
     const page = this.#pages.get(key);
-    if (page) {
-      this.#pages.delete(key);
-      this.#pages.set(key, page);
-    }
+    if (page) this.set(key, page);
     return page;
   }
 
-  set(key: string, page: Page): void {
+  /** Also weighs again what has been there: readers build on it. */
+  set(key: string, { range, whole }: Page): void {
     this.#drop(key);
-    this.#pages.set(key, page);
-    this.#bytes += page.range.text.length;
+    const { weight } = range;
+    this.#pages.set(key, { range, whole, weight });
+    this.#bytes += weight;
     for (const oldest of this.#pages.keys()) {
       if (this.#bytes <= this.#limit) break;
       this.#drop(oldest);
@@ -40,6 +42,6 @@ export class PageCache {
     const page = this.#pages.get(key);
     if (!page) return;
     this.#pages.delete(key);
-    this.#bytes -= page.range.text.length;
+    this.#bytes -= page.weight;
   }
 }

@@ -1,18 +1,22 @@
-import { type Bus, type BusMessage, topics } from '../bus/bus.ts';
+import type { BusMessage } from '../bus/bus.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { RunKey, Store } from '../store/store.ts';
+import type { Encoding } from './face.ts';
 import { clear, type Lens } from './lens.ts';
-import { LogRange } from './log-range.ts';
-import { PageCache } from './page-cache.ts';
-import { RunFold } from './run-fold.ts';
+import { type Form, formOf, LogRange } from './log-range.ts';
+
+import type { PageCache } from './page-cache.ts';
+import { RunFold, type ViewText } from './run-fold.ts';
 
 /** Events of a page; pages end where their number does, so that readers meet at the same pages. */
 const PAGE_EVENTS = 256;
 const PAGE_BYTES = 256 * 1024;
-const TAIL_BYTES = 64 * 1024;
+/** what a fold reads at once */
+const STRETCH = { events: 1_024, bytes: 128 * 1024 };
 /** views of one run that are kept, one per lens */
 const FOLDS = 16;
-const CACHE_BYTES = 16 * 1024 * 1024;
+/** forms that one run's readers share */
+const FORMS = 64;
 
 /** Whoever has been sent everything that is known of a log, and is handed what comes. */
 export interface LiveReader {
@@ -34,14 +38,24 @@ export class RunLog {
   readonly #cache: PageCache;
   #reading = new Map<number, Promise<LogRange | undefined>>();
   #folds = new Map<string, RunFold>();
+  #forms = new Map<string, Form>();
+  readonly #tailLimit: () => number;
   #tail: LogRange[] = [];
   #tailBytes = 0;
 
-  constructor(key: RunKey, store: Store, metrics: Metrics, cache: PageCache) {
+  constructor(key: RunKey, store: Store, metrics: Metrics, cache: PageCache, tailLimit: () => number) {
     this.key = key;
     this.#store = store;
     this.#metrics = metrics;
     this.#cache = cache;
+    this.#tailLimit = tailLimit;
+  }
+
+  /** bytes of the views that are kept */
+  get weight(): number {
+    let bytes = 0;
+    for (const folded of this.#folds.values()) bytes += folded.weight;
+    return bytes;
   }
 
   heard(message: BusMessage): void {
@@ -81,16 +95,49 @@ export class RunLog {
     return reading;
   }
 
-  /** The view through `lens` of everything known, as JSON text; folded from where it was left. */
-  view(lens: Lens): Promise<{ seq: number; text: string }> {
+  /** A long stretch after `after`, for one who reads on from there and alone. undefined = the run is gone. */
+  async stretch(after: number): Promise<LogRange | undefined> {
+    const stretch = await this.#store.readLog(this.key, after, STRETCH);
+    return stretch && new LogRange(this.key, stretch);
+  }
+
+  /** The one form of these: its readers share it, and with it the bytes. */
+  formOf(encoding: Encoding, lens: Lens, key: string): Form {
+    const form = formOf(encoding, lens, key);
+    const known = this.#forms.get(form.name);
+    if (known) return known;
+    if (this.#forms.size >= FORMS) this.#forms.clear();
+    this.#forms.set(form.name, form);
+    return form;
+  }
+
+  /** The view through `lens` of everything known; folded from where it was left. Errors: run_deleted. */
+  view(lens: Lens): Promise<ViewText> {
+    return this.#foldOf(lens).text(false);
+  }
+
+  /** Brings the views that are kept, and the one of everything, near the head, as nobody waits for it. */
+  async advance(): Promise<{ stored: number }> {
+    const whole = this.#foldOf(clear);
+    for (const folded of this.#folds.values()) await folded.text(true);
+    return whole;
+  }
+
+  /** Nobody follows any more: the views are kept, and nothing else. */
+  rest(): void {
+    this.#tail = [];
+    this.#tailBytes = 0;
+  }
+
+  #foldOf(lens: Lens): RunFold {
     let folded = this.#folds.get(lens.id);
     if (!folded) {
       const [oldest] = this.#folds.keys();
       if (oldest !== undefined && this.#folds.size >= FOLDS) this.#folds.delete(oldest);
-      folded = new RunFold(this, lens, lens.id === clear.id ? this.#store : undefined, this.#metrics);
+      folded = new RunFold(this, lens, this.#store, this.#metrics);
       this.#folds.set(lens.id, folded);
     }
-    return folded.text();
+    return folded;
   }
 
   async #read(after: number): Promise<LogRange | undefined> {
@@ -115,53 +162,11 @@ export class RunLog {
     }
     this.#tail.push(range);
     this.#tailBytes += range.text.length;
-    while (this.#tailBytes > TAIL_BYTES && this.#tail.length > 1)
-      this.#tailBytes -= this.#tail.shift()?.text.length ?? 0;
+    const limit = this.#tailLimit();
+    while (this.#tailBytes > limit && this.#tail.length > 1) this.#tailBytes -= this.#tail.shift()?.text.length ?? 0;
   }
 
   #cacheKey(after: number): string {
     return `${this.key.tenant}/${this.key.run}/${after}`;
-  }
-}
-
-/** The runs that somebody follows. A run is listened to from its first follower to its last. */
-export class RunLogs {
-  readonly #store: Store;
-  readonly #bus: Bus;
-  readonly #metrics: Metrics;
-  readonly #cache = new PageCache(CACHE_BYTES);
-  #followed = new Map<string, { log: RunLog; followers: number; silence: () => void }>();
-
-  constructor(store: Store, bus: Bus, metrics: Metrics) {
-    this.#store = store;
-    this.#bus = bus;
-    this.#metrics = metrics;
-  }
-
-  get all(): readonly RunLog[] {
-    return [...this.#followed.values()].map(({ log }) => log);
-  }
-
-  /** Listens before anything is read, so that nothing falls between. Every follow is ended by one `unfollow`. */
-  follow(key: RunKey): RunLog {
-    const topic = topics.run(key.tenant, key.run);
-    let followed = this.#followed.get(topic);
-    if (!followed) {
-      const log = new RunLog(key, this.#store, this.#metrics, this.#cache);
-      followed = { log, followers: 0, silence: this.#bus.subscribe(topic, (message) => log.heard(message)) };
-      this.#followed.set(topic, followed);
-    }
-    followed.followers += 1;
-    return followed.log;
-  }
-
-  unfollow({ key }: RunLog): void {
-    const topic = topics.run(key.tenant, key.run);
-    const followed = this.#followed.get(topic);
-    if (!followed) return;
-    followed.followers -= 1;
-    if (followed.followers > 0) return;
-    followed.silence();
-    this.#followed.delete(topic);
   }
 }

@@ -1,9 +1,7 @@
-import { emptyView, filterKey, fold, type RunEvent, type RunFilter, redact } from '@millrace/protocol';
+import { emptyView, FOLD, filterKey, fold, type RunEvent, type RunFilter, redact } from '@millrace/protocol';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Principal } from '../auth/auth.ts';
-import { noMetrics } from '../metrics/metrics.ts';
 import type { Hub, Session } from './face.ts';
-import { createHub } from './hub.ts';
 import { expectExact, FakeConnection, LogWriter, logLine, principal } from './log-writer.suite.ts';
 
 let writer: LogWriter;
@@ -11,13 +9,7 @@ let hub: Hub;
 
 beforeEach(async () => {
   writer = new LogWriter();
-  hub = createHub({
-    ...writer,
-    metrics: noMetrics,
-    server: 'boot',
-    auth: { verify: async () => principal() },
-    submit: async () => ({ seq: 0 }),
-  });
+  hub = writer.hub();
   await writer.create('r');
 });
 
@@ -118,36 +110,6 @@ describe('the bus is a hint', () => {
     await reaches(connection, 7);
     expectExact(connection.of('range'), 1, 7);
   });
-
-  test('[HUB-15] a recheck reads on where the last hints were lost', async () => {
-    const connection = subscribe({ after: 'e2:1' });
-    await vi.waitFor(() => expect(connection.of('ok')).toHaveLength(1));
-    writer.losing = true;
-    await writer.logs('r', 5);
-    await hub.recheck();
-    await reaches(connection, 6);
-    expectExact(connection.of('range'), 1, 6);
-  });
-
-  test('where other servers share the store the hub rechecks by itself every second', async () => {
-    Object.defineProperty(writer.store, 'capabilities', { value: { durable: false, shared: true } });
-    hub = createHub({
-      ...writer,
-      metrics: noMetrics,
-      server: 'boot',
-      auth: { verify: async () => principal() },
-      submit: async () => ({ seq: 0 }),
-    });
-    const connection = subscribe({ after: 'e2:1' });
-    await vi.waitFor(() => expect(connection.of('ok')).toHaveLength(1));
-    writer.losing = true;
-    for (const head of [2, 3]) {
-      await writer.logs('r', 1);
-      writer.clock.advance(1_000);
-      await reaches(connection, head);
-    }
-    hub.stop('done');
-  });
 });
 
 describe('slow readers', () => {
@@ -209,14 +171,8 @@ describe('snapshots and gaps', () => {
     await writer.logs('r', 3_000);
     await reaches(subscribe(), 3_001);
     const key = { tenant: 't', run: 'r' };
-    await vi.waitFor(async () => expect((await writer.store.readSnapshot(key, 'view', 1))?.seq).toBe(3_001));
-    const other = createHub({
-      ...writer,
-      metrics: noMetrics,
-      server: 'boot',
-      auth: { verify: async () => principal() },
-      submit: async () => ({ seq: 0 }),
-    });
+    await vi.waitFor(async () => expect((await writer.store.readSnapshot(key, 'view', FOLD))?.seq).toBe(3_001));
+    const other = writer.hub();
     const reads = vi.spyOn(writer.store, 'readLog');
     const connection = new FakeConnection();
     other.connect(principal(), connection).receive('{"type":"subscribe","id":1,"run":"r"}');

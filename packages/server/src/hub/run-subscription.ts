@@ -7,24 +7,27 @@ import {
   type RunSummary,
   toProblem,
 } from '@millrace/protocol';
-import { maySee, type Principal } from '../auth/auth.ts';
+import { hasScope, maySee, type Principal } from '../auth/auth.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { RunRow, Store } from '../store/store.ts';
 import { needScope, visibleRow } from './access.ts';
 import type { Encoding, Gap } from './face.ts';
 import { type Lens, lensOf } from './lens.ts';
-import type { LogRange } from './log-range.ts';
+import type { Form, LogRange } from './log-range.ts';
 import type { Outbox } from './outbox.ts';
-import type { LiveReader, RunLog, RunLogs } from './run-log.ts';
+import type { LiveReader, RunLog } from './run-log.ts';
+import type { RunLogs } from './run-logs.ts';
 
-/** Where a subscription writes, and whom it tells of its end. */
+/** Where subscriptions write, and whom they tell of their end. */
 export interface Destination {
-  outbox: Outbox;
-  encoding: Encoding;
+  readonly outbox: Outbox;
+  readonly encoding: Encoding;
   /** An ended run's last event was sent. */
-  drained?(): void;
+  drained?(subscription: RunSubscription): void;
+  /** Everything up to where it was told to leave was sent. */
+  left?(subscription: RunSubscription): void;
   /** The subscription has ended by an error, which was sent. */
-  failed(): void;
+  failed(subscription: RunSubscription): void;
 }
 
 export interface SubscriptionOptions {
@@ -47,19 +50,30 @@ export class RunSubscription implements LiveReader {
   readonly #principal: Principal;
   readonly #log: RunLog;
   readonly #lens: Lens;
-  #summary: RunSummary | undefined;
+  /** what of the run's row says who may see it */
+  #row: Pick<RunSummary, 'id' | 'owner' | 'tags'> | undefined;
   #cursor = 0;
-  #start: { after: number } | { gap?: Gap } = {};
+  /** where a snapshot is sent first, with the gap that it closes */
+  #start: 'cursor' | 'snapshot' | Gap = 'snapshot';
   #destination: Destination | undefined;
+  #form: Form | undefined;
+  #until = Number.POSITIVE_INFINITY;
   #closed = false;
 
-  constructor(options: SubscriptionOptions, principal: Principal, run: string, filter: RunFilter | undefined) {
+  /** `key`: what its frames are named by, if not by run and filter. */
+  constructor(
+    options: SubscriptionOptions,
+    principal: Principal,
+    run: string,
+    filter: RunFilter | undefined,
+    key = filterKey(run, filter),
+  ) {
     this.#store = options.store;
     this.#logs = options.logs;
     this.#metrics = options.metrics;
     this.#principal = principal;
     this.#lens = lensOf(principal, filter);
-    this.key = filterKey(run, filter);
+    this.key = key;
     this.#log = this.#logs.follow({ tenant: principal.tenant, run });
   }
 
@@ -70,29 +84,55 @@ export class RunSubscription implements LiveReader {
   async open(after: string | undefined): Promise<{ head: number; drained: boolean }> {
     needScope(this.#principal, 'run:read');
     const cursor = after === undefined ? undefined : parseCursor(after, this.#store.epoch);
-    let row = await this.#row();
+    let row = await this.#readRow();
     // Only the primary's own head proves that a cursor is newer than the log.
-    if (cursor && cursor.seq > row.head) row = await this.#row();
-    this.#summary = row.summary;
+    if (cursor && cursor.seq > row.head) row = await this.#readRow();
+    const { id, owner, tags } = row.summary;
+    this.#row = { id, tags, ...(owner === undefined ? {} : { owner }) };
     this.#log.reaches(row.head, row.ended);
     if (cursor && (cursor.epoch !== this.#store.epoch || cursor.seq > row.head)) {
-      this.#start = { gap: gapOf(cursor, row.head) };
-    } else if (cursor) this.#start = { after: cursor.seq };
+      this.#start = gapOf(cursor, row.head);
+    } else if (cursor) {
+      this.#start = 'cursor';
+      this.#cursor = cursor.seq;
+    }
     return { head: row.head, drained: row.ended && cursor?.epoch === this.#store.epoch && cursor.seq === row.head };
   }
 
-  /** Whether this principal, with a renewed token, still may read what was opened. */
-  visibleTo(principal: Principal): boolean {
-    return this.#summary === undefined || maySee(principal, this.#summary);
+  /** Why this principal, with a renewed token, may not go on reading; undefined = it may. */
+  judge(principal: Principal): MillraceError | undefined {
+    if (!hasScope(principal, 'run:read')) return new MillraceError('forbidden');
+    const gone = this.#row !== undefined && !maySee(principal, this.#row);
+    return gone ? new MillraceError('run_not_found') : undefined;
   }
 
   begin(destination: Destination): void {
     if (this.#closed) return;
     this.#destination = destination;
+    this.#form = this.#log.formOf(destination.encoding, this.#lens, this.key);
     this.#read(async () => {
-      if ('after' in this.#start) this.#cursor = this.#start.after;
-      else await this.#sendSnapshot(destination, this.#start.gap);
+      if (this.#start !== 'cursor') await this.#sendSnapshot(destination, this.#start);
     });
+  }
+
+  get run(): string {
+    return this.#log.key.run;
+  }
+
+  /** seq of the last event that was sent, or skipped as not to be seen */
+  get cursor(): number {
+    return this.#cursor;
+  }
+
+  /** Sends what is known by now, and no more. */
+  leave(): void {
+    this.#until = this.#log.known;
+    if (this.#destination && this.#cursor >= this.#until) this.#destination.left?.(this);
+  }
+
+  /** Takes `leave` back. */
+  stay(): void {
+    this.#until = Number.POSITIVE_INFINITY;
   }
 
   deliver(range: LogRange): void {
@@ -114,7 +154,7 @@ export class RunSubscription implements LiveReader {
     this.#logs.unfollow(this.#log);
   }
 
-  #row(): Promise<RunRow> {
+  #readRow(): Promise<RunRow> {
     return visibleRow(this.#store, this.#principal, this.#log.key.run);
   }
 
@@ -126,14 +166,14 @@ export class RunSubscription implements LiveReader {
     reading().catch((error: unknown) => this.#fail(error));
   }
 
-  async #sendSnapshot({ outbox, encoding }: Destination, gap: Gap | undefined): Promise<void> {
+  async #sendSnapshot({ outbox, encoding }: Destination, start: 'snapshot' | Gap): Promise<void> {
     const place = { key: this.key, run: this.#log.key.run };
-    if (gap) outbox.send(encoding.gap({ ...place, seq: gap.latest }, gap));
-    const { seq, text } = await this.#log.view(this.#lens);
+    if (start !== 'snapshot') outbox.send(encoding.gap({ ...place, seq: start.latest }, start));
+    const view = await this.#log.view(this.#lens);
     if (this.#closed) return;
-    this.#cursor = seq;
+    this.#cursor = view.seq;
     this.#metrics.count('hub_snapshots_sent_total');
-    outbox.send(encoding.snapshot({ ...place, seq }, text));
+    outbox.send(view.encoded(encoding, this.key, this.#log.key.run));
   }
 
   /** Reads until the cursor is where the log is known to end; then, in the same breath, goes live. */
@@ -165,13 +205,14 @@ export class RunSubscription implements LiveReader {
     return true;
   }
 
-  #send({ outbox, encoding }: Destination, range: LogRange): void {
-    outbox.send(range.encoded(encoding, this.#lens, this.key));
+  #send({ outbox }: Destination, range: LogRange): void {
+    outbox.send(range.encoded(this.#form as Form));
     this.#cursor = range.through;
   }
 
   #reportDrained(): void {
-    if (this.#log.ended && this.#cursor >= this.#log.known) this.#destination?.drained?.();
+    if (this.#cursor >= this.#until) this.#destination?.left?.(this);
+    else if (this.#log.ended && this.#cursor >= this.#log.known) this.#destination?.drained?.(this);
   }
 
   #fail(error: unknown): void {
@@ -180,7 +221,7 @@ export class RunSubscription implements LiveReader {
     const refusal = error instanceof MillraceError ? error : new MillraceError('internal');
     this.#metrics.count('hub_errors_total', 1, { code: refusal.code });
     this.#destination.outbox.send(this.#destination.encoding.problem(toProblem(refusal), this.key));
-    this.#destination.failed();
+    this.#destination.failed(this);
   }
 }
 

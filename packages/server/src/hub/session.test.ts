@@ -1,10 +1,9 @@
 import { MillraceError } from '@millrace/protocol';
-import { beforeEach, expect, test, vi } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Principal } from '../auth/auth.ts';
-import { noMetrics } from '../metrics/metrics.ts';
 import type { Hub, Session, Submit } from './face.ts';
-import { createHub } from './hub.ts';
 import { FakeConnection, LogWriter, principal } from './log-writer.suite.ts';
+import { nativeEncoding } from './native-encoding.ts';
 
 let writer: LogWriter;
 let hub: Hub;
@@ -20,7 +19,7 @@ beforeEach(async () => {
     if (!found) throw new MillraceError('unauthorized');
     return found;
   };
-  hub = createHub({ ...writer, metrics: noMetrics, server: 'boot-1', auth: { verify }, submit });
+  hub = writer.hub({ auth: { verify }, submit });
   await writer.create('r');
 });
 
@@ -49,7 +48,7 @@ test('[HUB-30] the first frame is hello, with the epoch of the cursors and who o
   const { connection } = connect();
   await answered(connection);
   expect(connection.frames).toEqual([
-    { type: 'hello', wire: 1, epoch: 'e2', server: 'boot-1', heartbeat: 30_000, user: 'ada' },
+    { type: 'hello', wire: 1, epoch: 'e2', server: 'boot', heartbeat: 30_000, user: 'ada' },
   ]);
 });
 
@@ -183,6 +182,99 @@ test('[HUB-35] a renewed token keeps connection and subscriptions; one of somebo
   expect(connection.of('range')).toHaveLength(1);
 });
 
+test('[HUB-35] with a renewed token each subscription is judged again, the lists as well', async () => {
+  await writer.create('bobs', { owner: 'bob' });
+  tokens = {
+    user: principal({ expires: writer.clock.now() + 9_000 }),
+    mute: principal({ scopes: ['run:act'] }),
+  };
+  const { connection, send } = connect({ roles: ['operator'] });
+  send({ type: 'subscribe', id: 1, run: 'r', after: '1' });
+  send({ type: 'subscribe', id: 2, run: 'bobs', after: '1' });
+  send({ type: 'list', id: 3, query: {} });
+  await vi.waitFor(() => expect(connection.of('rows')).toHaveLength(1));
+  send({ type: 'token', id: 4, token: 'user' });
+  await vi.waitFor(() => expect(connection.of('rows')).toHaveLength(2));
+  expect(connection.of('rows').map(({ rows }) => rows.map(({ id }) => id))).toEqual([['bobs', 'r'], ['r']]);
+  expect(connection.of('error')).toMatchObject([{ key: 'bobs', problem: { code: 'run_not_found' } }]);
+  send({ type: 'token', id: 5, token: 'mute' });
+  await vi.waitFor(() => expect(connection.of('ok').at(-1)).toMatchObject({ id: 5 }));
+  expect(connection.of('error').slice(1)).toMatchObject([
+    { key: 'r', problem: { code: 'forbidden' } },
+    { id: 3, problem: { code: 'forbidden' } },
+  ]);
+  const frames = connection.frames.length;
+  await writer.append('r', [{ type: 'run.started', data: {} }]);
+  await answered(connection);
+  expect(connection.frames).toHaveLength(frames);
+});
+
+describe('[HUB-38] a scoped token whose grant has ended', () => {
+  const shared: Partial<Principal> = { id: 'g', grant: 'g', roles: [], only: { run: 'r' } };
+  const ends: [string, () => Promise<unknown>][] = [
+    ['was revoked', () => writer.store.revokeGrant('t', 'g', 1)],
+    ['went with its run', () => writer.store.deleteRun({ tenant: 't', run: 'r' })],
+  ];
+
+  beforeEach(async () => {
+    const about = { access: 'read' as const, hide: [], oneTime: false, expires: 9e15, by: 'user:ada', createdAt: 1 };
+    for (const id of ['g', 'h']) await writer.store.putGrant({ tenant: 't', id, run: 'r', ...about });
+  });
+
+  test.each(ends)('because it %s loses its connections within a second, and nobody else does', async (_case, end) => {
+    const { connection, send } = connect(shared);
+    const other = connect();
+    for (const one of [send, other.send]) one({ type: 'subscribe', id: 1, run: 'r', after: '1' });
+    const stream = new FakeConnection();
+    const following = await hub.follow({ principal: principal(shared), run: 'r', after: '1' });
+    following.start(stream, nativeEncoding);
+    writer.clock.advance(5_000);
+    await answered(connection);
+    expect([connection.closedWith, stream.closedWith]).toEqual([undefined, undefined]);
+    await end();
+    writer.clock.advance(1_000);
+    await vi.waitFor(() => expect([connection.closedWith, stream.closedWith]).toEqual([4401, 4401]));
+    for (const one of [connection, stream])
+      expect(one.of('error')).toMatchObject([{ problem: { code: 'unauthorized' } }]);
+    expect(other.connection.closedWith).toBeUndefined();
+  });
+
+  test('loses them at once where this server is told', async () => {
+    const { connection } = connect(shared);
+    const other = connect({ ...shared, id: 'h', grant: 'h' });
+    hub.revoked('t', 'g');
+    hub.revoked('another tenant', 'h');
+    expect(connection.closedWith).toBe(4401);
+    expect(other.connection.closedWith).toBeUndefined();
+  });
+
+  test('is not asked for any more when its last connection has gone', async () => {
+    const asked = vi.spyOn(writer.store, 'grant');
+    const { session } = connect(shared);
+    writer.clock.advance(1_000);
+    await vi.waitFor(() => expect(asked).toHaveBeenCalledTimes(1));
+    session.closed();
+    await answered(new FakeConnection());
+    writer.clock.advance(5_000);
+    expect(asked).toHaveBeenCalledTimes(1);
+  });
+});
+
+test('[HUB-39] a token that hides classes is told the code of a refused command, and nothing of what was answered', async () => {
+  const refusal = new MillraceError('already_answered', { detail: 'By bob.', facts: { by: 'bob', decision: 'no' } });
+  const command = { type: 'approve', approvalId: 'w', decision: 'yes' };
+  for (const [hide, told] of [
+    [['wait'] as const, false],
+    [[], true],
+  ] as const) {
+    const { connection, send } = connect({ hide });
+    submit.mockRejectedValueOnce(refusal);
+    send({ type: 'command', id: 1, run: 'r', command });
+    expect(await answered(connection)).toEqual([error('already_answered', 1)]);
+    expect(connection.written.join('').includes('bob')).toBe(told);
+  }
+});
+
 test('after unsubscribe nothing more comes; subscribing again replaces', async () => {
   const { connection, send } = connect();
   send({ type: 'subscribe', id: 1, run: 'r', after: '1' });
@@ -243,6 +335,15 @@ test('[HUB-37] stopping says bye to every connection and closes it with 1012; la
   expect(connection.closedWith).toBe(1012);
   expect(connect().connection.closedWith).toBe(1012);
   await expect(hub.follow({ principal: principal(), run: 'r' })).rejects.toMatchObject({ code: 'shutting_down' });
+});
+
+test('[CLU-22] each connection is told how long to stay away, by how many there are', async () => {
+  const [one, two] = [connect().connection, connect().connection];
+  const asked: number[] = [];
+  hub.stop('deploy', (connections) => asked.push(connections) / 2);
+  expect(asked).toEqual([2, 2]);
+  const told = [one, two].map(({ frames }) => frames.at(-1));
+  expect(told).toMatchObject([{ problem: { retryAfter: 0.5 } }, { problem: { retryAfter: 1 } }]);
 });
 
 test('a connection that is gone holds nothing: the run is not even listened to', async () => {

@@ -9,47 +9,52 @@ import {
   toProblem,
   WIRE,
 } from '@millrace/protocol';
-import type { Principal } from '../auth/auth.ts';
+import { type Principal, tellable } from '../auth/auth.ts';
 import type { Connection } from '../transport/transport.ts';
 import { needScope, visibleRow } from './access.ts';
 import { readClientFrame } from './client-frame.ts';
-import { Expiry } from './expiry.ts';
-import { type HubOptions, MESSAGE_LIMIT, type Session, SUBSCRIPTION_LIMIT } from './face.ts';
+import type { Expiring } from './expiry.ts';
+import { MESSAGE_LIMIT, type Session, SUBSCRIPTION_LIMIT } from './face.ts';
+import { ListMembers } from './list-members.ts';
 import { ListSubscription } from './list-subscription.ts';
 import { frameBytes, nativeEncoding } from './native-encoding.ts';
 import { Outbox } from './outbox.ts';
-import type { RunLogs } from './run-log.ts';
-import { RunSubscription } from './run-subscription.ts';
+import type { HubParts } from './parts.ts';
+import { type Destination, RunSubscription } from './run-subscription.ts';
 
 /** frames in one message of a client */
 const FRAMES_LIMIT = 2 * SUBSCRIPTION_LIMIT;
 /** bytes of answers that may wait in a full connection */
 const UNREAD_LIMIT = 1024 * 1024;
 
+type Ending = 'token_expired' | 'unauthorized' | 'payload_too_large';
 type Answer = { key?: string; head?: number; result?: Json };
 type Asked = Exclude<ClientFrame, { type: 'hello' | 'ping' }>;
 
 /** One native connection: answers the client's frames and holds its subscriptions. */
-export class NativeSession implements Session {
-  readonly #options: HubOptions & { logs: RunLogs };
-  readonly #left: () => void;
-  readonly #outbox: Outbox;
-  readonly #expiry: Expiry;
+export class NativeSession implements Session, Expiring, Destination {
+  readonly #options: HubParts;
+  readonly #left: (session: NativeSession) => void;
+  readonly outbox: Outbox;
+  readonly encoding = nativeEncoding;
+  #forgetGrant: (() => void) | undefined;
   #principal: Principal;
   #runs = new Map<string, RunSubscription>();
-  #lists = new Map<number, ListSubscription>();
+  #lists: Map<number, ListSubscription> | undefined;
   /** bytes of answers since the connection was last not full */
   #unread = 0;
   #over = false;
 
   /** `left` is called once, when the session has ended. */
-  constructor(options: HubOptions & { logs: RunLogs }, principal: Principal, connection: Connection, left: () => void) {
+  constructor(options: HubParts, principal: Principal, connection: Connection, left: (session: NativeSession) => void) {
     this.#options = options;
     this.#principal = principal;
     this.#left = left;
-    this.#outbox = new Outbox(connection, nativeEncoding);
-    this.#expiry = new Expiry(options.clock, () => this.#end('token_expired'));
-    this.#expiry.set(principal.expires);
+    this.outbox = new Outbox(connection, nativeEncoding);
+    options.expiries.add(this);
+    if (principal.grant !== undefined) {
+      this.#forgetGrant = options.grants.watch(principal.tenant, principal.grant, () => this.#end('unauthorized'));
+    }
     this.#tell({
       type: 'hello',
       wire: WIRE,
@@ -76,18 +81,28 @@ export class NativeSession implements Session {
     for (const frame of frames) this.#take(frame);
   }
 
-  closed(): void {
-    this.#over = true;
-    this.#expiry.clear();
-    for (const held of [...this.#runs.values(), ...this.#lists.values()]) held.close();
-    this.#runs.clear();
-    this.#lists.clear();
-    this.#outbox.close();
-    this.#left();
+  get expires(): number {
+    return this.#principal.expires;
   }
 
-  stop(reason: string): void {
-    this.#tell({ type: 'bye', reason, problem: toProblem({ code: 'shutting_down' }) });
+  expire(): void {
+    this.#end('token_expired');
+  }
+
+  closed(): void {
+    this.#over = true;
+    this.#options.expiries.delete(this);
+    this.#forgetGrant?.();
+    for (const run of this.#runs.values()) run.close();
+    for (const list of this.#lists?.values() ?? []) list.close();
+    this.#runs.clear();
+    this.#lists?.clear();
+    this.outbox.close();
+    this.#left(this);
+  }
+
+  stop(reason: string, retryAfter: number): void {
+    this.#tell({ type: 'bye', reason, problem: toProblem({ code: 'shutting_down', facts: { retryAfter } }) });
     this.#close('shutting_down');
   }
 
@@ -121,8 +136,8 @@ export class NativeSession implements Session {
         return this.#ok(frame.id, { key });
       }
       case 'unlist':
-        this.#lists.get(frame.list)?.close();
-        this.#lists.delete(frame.list);
+        this.#lists?.get(frame.list)?.close();
+        this.#lists?.delete(frame.list);
         return this.#ok(frame.id, {});
       case 'token':
         await this.#renew(frame.token);
@@ -138,24 +153,35 @@ export class NativeSession implements Session {
     this.#runs.get(key)?.close();
     const subscription = new RunSubscription(this.#options, this.#principal, run, filter);
     this.#runs.set(key, subscription);
-    const forget = () => {
-      subscription.close();
-      if (this.#runs.get(key) === subscription) this.#runs.delete(key);
-    };
     try {
       const { head } = await subscription.open(after);
+      // The token may have been renewed meanwhile.
+      const refusal = subscription.judge(this.#principal);
+      if (refusal) throw refusal;
       this.#ok(id, { key, head });
     } catch (error) {
-      forget();
+      this.failed(subscription);
       throw error;
     }
-    subscription.begin({ outbox: this.#outbox, encoding: nativeEncoding, failed: forget });
+    subscription.begin(this);
   }
 
-  #list({ id, query }: Extract<Asked, { type: 'list' }>): void {
+  failed(subscription: RunSubscription): void {
+    subscription.close();
+    if (this.#runs.get(subscription.key) === subscription) this.#runs.delete(subscription.key);
+  }
+
+  #list({ id, query, events, after = {} }: Extract<Asked, { type: 'list' }>): void {
+    this.#lists ??= new Map();
     this.#makeRoom(this.#lists.has(id));
     this.#lists.get(id)?.close();
-    const list = new ListSubscription({ ...this.#options, outbox: this.#outbox }, this.#principal, id, query);
+    const parts = this.#options;
+    const outbox = this.outbox;
+    const makeRoom = () => this.#makeRoom(false);
+    const members = events ? new ListMembers(parts, this.#principal, id, { outbox, after, makeRoom }) : undefined;
+    const { store, feeds, metrics } = parts;
+    const options = { store, feeds, metrics, outbox, ...(members ? { members } : {}) };
+    const list = new ListSubscription(options, this.#principal, id, query);
     this.#lists.set(id, list);
     this.#ok(id, {});
     list.begin();
@@ -164,11 +190,16 @@ export class NativeSession implements Session {
   async #command({ id, run, command, key, ctl }: Extract<Asked, { type: 'command' }>): Promise<void> {
     needScope(this.#principal, 'run:act');
     await visibleRow(this.#options.store, this.#principal, run);
-    const { seq, result } = await this.#options.submit(this.#principal, run, command, { key, ctl });
-    this.#ok(id, { head: seq, result });
+    const principal = this.#principal;
+    try {
+      const { seq, result } = await this.#options.submit(principal, run, command, { key, ctl });
+      this.#ok(id, { head: seq, result });
+    } catch (error) {
+      throw tellable(error, principal);
+    }
   }
 
-  /** The same bearer with a newer token; what the new one does not show any more is ended. */
+  /** The same bearer with a newer token: what is held is judged again, and what it does not show any more is ended. */
   async #renew(token: string): Promise<void> {
     const renewed = await this.#options.auth.verify(token);
     const { tenant, id, hide } = this.#principal;
@@ -176,17 +207,27 @@ export class NativeSession implements Session {
       throw new MillraceError('forbidden', { detail: 'The new token is of another bearer. Connect again with it.' });
     }
     this.#principal = renewed;
-    this.#expiry.set(renewed.expires);
+    this.#options.expiries.add(this);
     for (const [key, subscription] of this.#runs) {
-      if (subscription.visibleTo(renewed)) continue;
+      const refusal = subscription.judge(renewed);
+      if (!refusal) continue;
       subscription.close();
       this.#runs.delete(key);
-      this.#tell({ type: 'error', key, problem: toProblem({ code: 'run_not_found' }) });
+      this.#tell({ type: 'error', key, problem: toProblem(refusal) });
+    }
+    for (const [id, list] of this.#lists ?? []) {
+      const refusal = list.judge(renewed);
+      if (!refusal) continue;
+      list.close();
+      this.#lists?.delete(id);
+      this.#refuse(refusal, id);
     }
   }
 
   #makeRoom(replaces: boolean): void {
-    if (replaces || this.#runs.size + this.#lists.size < SUBSCRIPTION_LIMIT) return;
+    let held = this.#runs.size;
+    for (const list of this.#lists?.values() ?? []) held += 1 + list.followed;
+    if (replaces || held < SUBSCRIPTION_LIMIT) return;
     throw new MillraceError('subscription_limit', {
       detail: `One connection may hold ${SUBSCRIPTION_LIMIT} subscriptions.`,
     });
@@ -199,9 +240,9 @@ export class NativeSession implements Session {
   /** Subscriptions wait for a full connection; answers cannot, so who asks on without reading is let go. */
   #tell(frame: ServerFrame): void {
     const bytes = frameBytes(frame);
-    this.#unread = this.#outbox.full ? this.#unread + bytes.length : 0;
+    this.#unread = this.outbox.full ? this.#unread + bytes.length : 0;
     if (this.#unread > UNREAD_LIMIT) this.#close('slow_consumer');
-    else this.#outbox.send(bytes);
+    else this.outbox.send(bytes);
   }
 
   #refuse(error: unknown, id?: number): void {
@@ -215,13 +256,13 @@ export class NativeSession implements Session {
     return toProblem(refusal);
   }
 
-  #end(code: 'token_expired' | 'payload_too_large'): void {
+  #end(code: Ending): void {
     this.#refuse(new MillraceError(code));
     this.#close(code);
   }
 
-  #close(code: 'token_expired' | 'payload_too_large' | 'shutting_down' | 'slow_consumer'): void {
-    this.#outbox.end(new MillraceError(code).row.close as number, code);
+  #close(code: Ending | 'shutting_down' | 'slow_consumer'): void {
+    this.outbox.end(new MillraceError(code).row.close as number, code);
     this.closed();
   }
 }

@@ -15,19 +15,20 @@ interface Answered {
 }
 
 const PARAMETERS = 21;
-const COMMIT = `SELECT millrace.commit_1(${Array.from({ length: PARAMETERS }, (_, n) => `$${n + 1}`).join(', ')}) AS answer`;
+const PLACES = Array.from({ length: PARAMETERS }, (_, n) => `$${n + 1}`);
+const COMMIT = `SELECT millrace.commit_1(${PLACES.join(', ')}) AS answer`;
 const FIND = `SELECT json_build_object('firsts', firsts, 'ats', ats, 'reasons', reasons) AS answer
   FROM millrace.commits WHERE server = $1 AND n = $2`;
 
-/** ms between two tries to learn what became of a batch: the first, and the longest */
-const FIRST_PAUSE = 50;
+/** ms between two tries to learn what became of a batch; the first is made at once */
+const FIRST_PAUSE = 25;
 const LONGEST_PAUSE = 1_000;
 /** how often a batch is sent again that Postgres undid */
 const TRIES = 10;
 
 /**
- * Writes a batch once, whatever happens to the connection: where it broke before the answer came, the same batch is sent
- * again until the database says what became of it. So what this throws was not written.
+ * Writes a batch once, whatever happens to the connection: where it broke before the answer came, the same batch is
+ * sent again until the database says what became of it. So what this throws was not written.
  */
 export async function commitBatch(
   connection: PostgresConnection,
@@ -36,23 +37,21 @@ export async function commitBatch(
 ): Promise<CommitResult> {
   const values = argumentsOf(batch);
   const key = [nameIn(batch.server), batch.n];
+  /** the connection broke, so the batch may have been written */
   let unsure = false;
+  let written = false;
   for (let tries = 1; ; tries++) {
     try {
-      const [row] = await connection.once<{ answer: Answered }>(COMMIT, values);
+      const [row] = await connection.once<{ answer: Answered }>(written ? FIND : COMMIT, written ? key : values);
       return resultOf(row?.answer);
     } catch (error) {
-      if (isRepeated(error)) {
-        const [row] = await connection.query<{ answer: Answered }>(FIND, key);
-        return resultOf(row?.answer);
-      }
-      if (lacksPartition(error) && tries < TRIES) await makePartitions();
+      if (isRepeated(error)) written = true;
+      else if (lacksPartition(error) && tries < TRIES) await makePartitions();
       else if (!isUndone(error) || tries >= TRIES) {
-        unsure ||= isLost(error) && !(error instanceof Unsent);
-        if (!unsure || connection.isClosed || !(error instanceof Unsent || isPassing(error))) {
-          throw connection.failure(error);
-        }
-        await connection.pause(Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** Math.min(tries, 10)));
+        unsure ||= written || (isLost(error) && !(error instanceof Unsent));
+        const passes = error instanceof Unsent || isPassing(error);
+        if (!unsure || !passes || connection.isClosed) throw connection.failure(error);
+        if (tries > 1) await connection.pause(Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** Math.min(tries, 10)));
       }
     }
   }
@@ -175,8 +174,8 @@ function addRow(add: (table: string, row: object) => void, part: number, { row, 
   }
   const { owner, workflow, external, tags } = summary;
   const names = { owner: owner === undefined ? null : nameIn(owner), workflow: nameIn(workflow) };
-  add('create', { ...shown, ...names, external, queue: queue === undefined ? null : nameIn(queue) });
-  for (const tag of tags) add('tags', { part, tag: nameIn(tag) });
+  const unique = [...new Set(tags.map(nameIn))];
+  add('create', { ...shown, ...names, external, queue: queue === undefined ? null : nameIn(queue), tags: unique });
 }
 
 function queueRow({ node, task, version, queue, priority, at, slots, rate }: QueueRow): object {
@@ -184,6 +183,14 @@ function queueRow({ node, task, version, queue, priority, at, slots, rate }: Que
   const versioned = version === undefined ? row : { ...row, version: nameIn(version) };
   if (!slots && !rate) return versioned;
   const gates = JSON.stringify({ slots, rate });
-  const gate = createHash('sha256').update(`${queue}\n${gates}`).digest('base64');
-  return { ...versioned, gates, gate, ...(rate ? { rate: shortName(rate.key) } : {}) };
+  const gated = {
+    gates,
+    gate: createHash('sha256')
+      .update(JSON.stringify([queue, gates]))
+      .digest('base64'),
+    slots: slots?.map(({ key }) => shortName(key)),
+    limits: slots?.map(({ limit }) => limit),
+  };
+  if (!rate) return { ...versioned, ...gated };
+  return { ...versioned, ...gated, rate: shortName(rate.key), rate_limit: rate.limit, rate_per: rate.per };
 }

@@ -6,7 +6,7 @@ import { nameOut } from './store-postgres-names.ts';
 
 /** ms until a connection is given up that could not be made, and a statement that was not answered */
 const CONNECT_TIMEOUT = 5_000;
-const QUERY_TIMEOUT = 30_000;
+const QUERY_TIMEOUT = 15_000;
 /** how often a statement is sent again that Postgres undid */
 const TRIES = 5;
 
@@ -43,8 +43,8 @@ export const queryOf =
     (await client.query<Row>(text, [...values])).rows;
 
 /**
- * The connections to one database. Every statement is a transaction of its own and leaves nothing behind in its session,
- * so a pooler in transaction mode may stand between; what takes several is in `transaction`.
+ * The connections to one database. Every statement is a transaction of its own and leaves nothing behind in its
+ * session, so a pooler in transaction mode may stand between; what takes several is in `transaction`.
  */
 export class PostgresConnection {
   readonly place: PostgresPlace;
@@ -102,8 +102,21 @@ export class PostgresConnection {
     }
   }
 
-  /** One connection for all of the work. Throws what Postgres or the connection says, or `Unsent`. */
+  /**
+   * One connection for all of the work. One that had broken while nobody used it is replaced.
+   * Throws what Postgres or the connection says, or `Unsent`.
+   */
   async use<Answer>(work: (query: Query) => Promise<Answer>): Promise<Answer> {
+    for (;;) {
+      try {
+        return await this.#attempt(work);
+      } catch (error) {
+        if (!isUnwritten(error)) throw error;
+      }
+    }
+  }
+
+  async #attempt<Answer>(work: (query: Query) => Promise<Answer>): Promise<Answer> {
     if (this.#closed) throw new Unsent(closed());
     const client = await this.#pool.connect().catch((error: unknown) => {
       throw new Unsent(error);
@@ -155,12 +168,16 @@ export class PostgresConnection {
   }
 }
 
-/** The statement was never sent. */
+/** No connection could be made, so nothing was sent. */
 export class Unsent extends Error {
   constructor(cause: unknown) {
     super('The statement was not sent.', { cause });
   }
 }
+
+/** The system did not take all of it, and what Postgres has of a statement without its end is nothing. */
+const isUnwritten = (error: unknown): boolean =>
+  error instanceof Error && 'syscall' in error && error.syscall === 'write';
 
 export async function inTransaction<Answer>(query: Query, work: (query: Query) => Promise<Answer>): Promise<Answer> {
   await query('BEGIN');

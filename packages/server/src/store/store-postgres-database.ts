@@ -3,6 +3,7 @@ import { MillraceError } from '@millrace/protocol/error';
 import { Client } from 'pg';
 import { newEpoch } from './epoch.ts';
 import { postgres0001 } from './migrations/postgres-0001.ts';
+import { postgres0001claim } from './migrations/postgres-0001-claim.ts';
 import { postgres0001commit } from './migrations/postgres-0001-commit.ts';
 import { postgres0001deletion } from './migrations/postgres-0001-deletion.ts';
 import { postgres0001gates } from './migrations/postgres-0001-gates.ts';
@@ -24,7 +25,14 @@ export interface PostgresOptions {
 /** In order; a migration's number is its place, from 1. `minReader`: the oldest program that can use the result. */
 const migrations: readonly { sql: string; minReader: number }[] = [
   {
-    sql: [postgres0001, postgres0001gates, postgres0001rows, postgres0001commit, postgres0001deletion].join('\n'),
+    sql: [
+      postgres0001,
+      postgres0001gates,
+      postgres0001rows,
+      postgres0001commit,
+      postgres0001claim,
+      postgres0001deletion,
+    ].join('\n'),
     minReader: 1,
   },
 ];
@@ -43,7 +51,10 @@ const LINEAGE_OF_TABLE = `SELECT 'millrace.meta'::regclass::oid::text AS lineage
 
 /** A database that is ready, and the epoch that its history has. */
 export class PostgresDatabase {
+  /** for everything but commits */
   readonly connection: PostgresConnection;
+  /** for commits, so that no long list holds them up */
+  readonly writer: PostgresConnection;
   readonly #options: PostgresOptions;
   #lineage = '';
   #epoch = '';
@@ -51,8 +62,10 @@ export class PostgresDatabase {
   private constructor(options: PostgresOptions, place: PostgresPlace) {
     this.#options = options;
     const { url, clock, connections = 8 } = options;
-    const welcome = (query: Query) => this.#look(query);
-    this.connection = new PostgresConnection({ url, place, connections, clock, welcome });
+    const writers = Math.max(1, Math.floor(connections / 4));
+    const about = { url, place, clock, welcome: (query: Query) => this.#look(query) };
+    this.writer = new PostgresConnection({ ...about, connections: writers });
+    this.connection = new PostgresConnection({ ...about, connections: Math.max(1, connections - writers) });
   }
 
   /**
@@ -75,7 +88,7 @@ export class PostgresDatabase {
       await database.#look(query);
       return database;
     } catch (error) {
-      await database?.connection.close();
+      await database?.close();
       throw failureOf(error, place);
     } finally {
       // A connection that was never made, or that broke, has nothing to end.
@@ -102,6 +115,10 @@ export class PostgresDatabase {
     } catch (error) {
       throw this.connection.failure(error);
     }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.writer.close(), this.connection.close()]);
   }
 
   /** Looks whether this still is the primary, and the history that was known: if not, cursors of old ones end here. */

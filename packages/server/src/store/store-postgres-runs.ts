@@ -17,6 +17,8 @@ interface StoredRun {
 const FIELDS = 'r.tenant, r.run, r.head, r.ctl, r.at, r.ended, s.status, s.text AS summary';
 const RUNS = 'millrace.summaries s JOIN millrace.runs r ON r.id = s.run';
 
+const NUMBER = 'SELECT id FROM millrace.runs WHERE tenant = $1 AND NOT gone';
+
 /** The tables runs and summaries. */
 export function postgresRuns({ query }: PostgresConnection) {
   return {
@@ -28,16 +30,25 @@ export function postgresRuns({ query }: PostgresConnection) {
       return rows.map(rowOf)[0];
     },
 
+    async heads(keys: readonly RunKey[]): Promise<({ head: number; ctl: number } | undefined)[]> {
+      const found = await query<{ place: number; head: number; ctl: number }>(
+        `SELECT k.place, r.head, r.ctl FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS k (tenant, run, place)
+         JOIN millrace.runs r ON r.tenant = k.tenant AND r.run = k.run AND NOT r.gone`,
+        [keys.map(({ tenant }) => nameIn(tenant)), keys.map(({ run }) => nameIn(run))],
+      );
+      const byPlace = new Map(found.map(({ place, head, ctl }) => [Number(place), { head, ctl }]));
+      return keys.map((_, place) => byPlace.get(place + 1));
+    },
+
     async rows(asked: RunRowQuery): Promise<{ rows: RunRow[]; total: number }> {
       const { conditions, values } = conditionsOf(asked);
       const where = conditions.join(' AND ');
       const more = [...values];
       const place = (value: unknown) => `$${more.push(value)}`;
-      const before =
-        asked.before === undefined
-          ? ''
-          : ` AND s.run < (SELECT id FROM millrace.runs WHERE tenant = $1 AND run = ${place(nameIn(asked.before))} AND NOT gone)`;
-      const page = `SELECT ${FIELDS} FROM ${RUNS} WHERE ${where}${before} ORDER BY s.run DESC LIMIT ${place(asked.limit)}`;
+      const { before } = asked;
+      const older = before === undefined ? '' : `AND s.run < (${NUMBER} AND run = ${place(nameIn(before))})`;
+      const page = `SELECT ${FIELDS} FROM ${RUNS}
+        WHERE ${where} ${older} ORDER BY s.run DESC LIMIT ${place(asked.limit)}`;
       const [rows, counted] = await Promise.all([
         query<StoredRun>(page, more),
         query<{ total: number }>(`SELECT count(*) AS total FROM millrace.summaries s WHERE ${where}`, values),

@@ -1,6 +1,9 @@
 import { formatCursor, type Problem } from '@millrace/protocol';
 import type { Encoding } from '../hub/face.ts';
 
+/** ms after which a browser comes back at the earliest */
+const RETRY_MS = 1_000;
+
 /**
  * The hub's words as Server-Sent Events. Every message carries the cursor that it leads to, so a browser that
  * comes back names the right one by itself. JSON text holds no line breaks: one `data:` line is enough.
@@ -21,7 +24,12 @@ export function sseEncoding(epoch: string): Encoding {
       Buffer.from(`${id(seq)}event: snapshot\ndata: {"run":${JSON.stringify(run)},"seq":${seq},"view":${view}}\n\n`),
     gap: (_place, gap) => Buffer.from(`event: gap\ndata: ${JSON.stringify(gap)}\n\n`),
     problem: told,
-    bye: (_reason, problem) => told(problem),
+    // A browser's own reconnecting knows no jitter, but it obeys `retry`.
+    bye: (_reason, problem) =>
+      Buffer.concat([
+        Buffer.from(`retry: ${Math.round(RETRY_MS + 1_000 * Number(problem.retryAfter ?? 0))}\n`),
+        told(problem),
+      ]),
     join: (messages) => Buffer.concat(messages),
   };
 }

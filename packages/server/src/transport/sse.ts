@@ -8,8 +8,6 @@ import type { Connection } from './transport.ts';
 /** ms between two comments that keep proxies from closing a silent stream */
 const COMMENT_MS = 15_000;
 
-let streams = 0;
-
 export interface SseOptions {
   hub: Hub;
   clock: Clock;
@@ -55,16 +53,14 @@ export async function sse(request: IncomingMessage, response: ServerResponse, op
     cancelComments();
     following.close();
   });
-  following.start(new SseConnection(`sse-${++streams}`, response), sseEncoding(hub.epoch));
+  following.start(new SseConnection(response), sseEncoding(hub.epoch));
 }
 
 class SseConnection implements Connection {
   readonly kind = 'sse';
-  readonly id: string;
   readonly #response: ServerResponse;
 
-  constructor(id: string, response: ServerResponse) {
-    this.id = id;
+  constructor(response: ServerResponse) {
     this.#response = response;
   }
 

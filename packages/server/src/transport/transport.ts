@@ -3,7 +3,6 @@
  * The hub hands `write` everything that one turn produced for this connection, at most once per turn.
  */
 export interface Connection {
-  readonly id: string;
   readonly kind: 'websocket' | 'sse' | 'socketio' | 'polling';
   /** Sends one text message. The same Buffer may be given to many connections: it is never changed. */
   write(message: Buffer): void;

@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { MillraceError, type ServerFrame } from '@millrace/protocol';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type ClientOptions, WebSocket } from 'ws';
@@ -13,6 +14,8 @@ let writer: LogWriter;
 let hub: Hub;
 let server: Server;
 let clients: Client[];
+/** the server's ends of the sockets, in the order of their coming */
+let below: Duplex[];
 
 const auth = {
   async verify(token: string | undefined) {
@@ -32,7 +35,11 @@ beforeEach(async () => {
   writer = new LogWriter();
   hub = createHub({ ...writer, metrics: noMetrics, server: 'boot', auth, submit: async () => ({ seq: 0 }) });
   const handler = createWebSocketHandler({ hub, auth, gate, clock: writer.clock });
-  server = createServer().on('upgrade', handler.upgrade);
+  below = [];
+  server = createServer().on('upgrade', (request, socket, head) => {
+    below.push(socket);
+    handler.upgrade(request, socket, head);
+  });
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
   await writer.create('r');
 });
@@ -175,6 +182,9 @@ test('[NET-5] a socket that stops reading costs bounded memory and no one else a
     if (batch % 20 === 0) await vi.waitFor(() => expect(quick.ranges.at(-1)?.through).toBe(batch + 2));
   }
   await vi.waitFor(() => expect(quick.ranges.at(-1)?.through).toBe(401));
+  // 256 KB, and the page that filled them.
+  expect(below[0]?.writableLength).toBeGreaterThan(100_000);
+  expect(below[0]?.writableLength).toBeLessThan(600_000);
   slow.ws.resume();
   await vi.waitFor(() => expect(slow.ranges.at(-1)?.through).toBe(401), { timeout: 10_000 });
   expectExact(slow.ranges, 1, 401);
@@ -207,6 +217,15 @@ test('[NET-7] the server pings every 30 s, and cuts a connection that gave two n
   writer.clock.advance(30_000);
   await vi.waitFor(() => expect(dead.code).toBe(1006));
   expect(lively.code).toBeUndefined();
+});
+
+test('[NET-9] idle connections share one timer: another one costs none', async () => {
+  const timers = vi.spyOn(writer.clock, 'after');
+  await greeted(client(bearer));
+  const first = timers.mock.calls.length;
+  expect(first).toBeGreaterThan(0);
+  await Promise.all(Array.from({ length: 30 }, () => greeted(client(bearer))));
+  expect(timers).toHaveBeenCalledTimes(first);
 });
 
 test('[NET-8] a draining server says bye and closes with 1012', async () => {

@@ -1,11 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type Clock, HEARTBEAT_MS, MillraceError, SUBPROTOCOL, toProblem } from '@millrace/protocol';
-import { type WebSocket, WebSocketServer } from 'ws';
+import { type RawData, type WebSocket, WebSocketServer } from 'ws';
 import type { Auth } from '../auth/auth.ts';
 import type { Gate } from '../auth/gate.ts';
-import { type Hub, MESSAGE_LIMIT, type Session } from '../hub/face.ts';
-import { WebSocketConnection } from './websocket-connection.ts';
+import { type Hub, MESSAGE_LIMIT } from '../hub/face.ts';
+import { Pulse } from './pulse.ts';
+import { ViewerSocket } from './viewer-socket.ts';
 
 /** ms that a connection without a token has for sending one in its `hello` */
 const HELLO_MS = 5_000;
@@ -31,107 +32,93 @@ export interface WebSocketHandler {
  * answer to an upgrade: an `error` frame, then the error's close code. Heartbeat: a ping every 30 s; after two
  * without a sign of life the connection is cut. Messages over 1 MB close with 1009.
  */
-export function createWebSocketHandler(options: WebSocketOptions): WebSocketHandler {
+export function createWebSocketHandler({ hub, auth, clock, gate }: WebSocketOptions): WebSocketHandler {
   const sockets = new WebSocketServer({
     noServer: true,
+    WebSocket: ViewerSocket,
     // Deflating per socket costs four times the delivery itself (STACK, measured).
     perMessageDeflate: false,
     maxPayload: MESSAGE_LIMIT,
     clientTracking: false,
     handleProtocols: (offered) => offered.has(SUBPROTOCOL) && SUBPROTOCOL,
   });
-  let connections = 0;
+  const pulse = new Pulse<ViewerSocket>(clock, (socket, now) => {
+    if (!socket.session && now >= socket.beatAt - HEARTBEAT_MS + HELLO_MS && socket.open) {
+      return refuse(socket, new MillraceError('unauthorized', { detail: 'No token came within 5 s of connecting.' }));
+    }
+    if (now < socket.beatAt) return;
+    socket.beatAt += HEARTBEAT_MS;
+    if (socket.missed >= MISSED_HEARTBEATS) return socket.terminate();
+    socket.missed += 1;
+    if (socket.open) socket.ping();
+  });
+
+  async function verify(socket: ViewerSocket, token: string | undefined): Promise<void> {
+    socket.early = [];
+    const principal = await auth.verify(token);
+    if (!socket.open) return;
+    socket.session = hub.connect(principal, socket);
+    for (const text of socket.early) socket.session.receive(text);
+    socket.early = undefined;
+  }
+
+  function receive(socket: ViewerSocket, text: string): void {
+    if (!socket.open) return;
+    if (socket.session) return socket.session.receive(text);
+    if (!socket.early) {
+      verify(socket, tokenOfHello(text)).catch((error: unknown) => refuse(socket, error));
+      return;
+    }
+    socket.early.push(text);
+    socket.earlyBytes += text.length;
+    if (socket.earlyBytes > MESSAGE_LIMIT) refuse(socket, new MillraceError('payload_too_large'));
+  }
+
+  // One function each for all sockets, which they are called on: a connection costs no closures.
+  function onMessage(this: WebSocket, data: RawData): void {
+    const socket = this as ViewerSocket;
+    socket.missed = 0;
+    receive(socket, data.toString());
+  }
+  function onPong(this: WebSocket): void {
+    (this as ViewerSocket).missed = 0;
+  }
+  function onClose(this: WebSocket): void {
+    const socket = this as ViewerSocket;
+    pulse.delete(socket);
+    socket.session?.closed();
+  }
+
+  function serve(socket: ViewerSocket, below: Duplex, request: IncomingMessage): void {
+    socket.below = below;
+    socket.beatAt = clock.now() + HEARTBEAT_MS;
+    pulse.add(socket);
+    // ws answers a broken or too large frame with its close code; what is left to do comes with `close`.
+    socket.on('error', ignore).on('message', onMessage).on('pong', onPong).on('close', onClose);
+    try {
+      gate.check(request.headers);
+    } catch (error) {
+      return refuse(socket, error);
+    }
+    const token = tokenOfRequest(request);
+    if (token !== undefined) verify(socket, token).catch((error: unknown) => refuse(socket, error));
+  }
+
   return {
     path: '/live',
-    upgrade(request, socket, head) {
-      sockets.handleUpgrade(request, socket, head, (ws) => {
-        connections += 1;
-        serve(options, request, ws, new WebSocketConnection(`ws-${connections}`, ws, socket));
-      });
+    upgrade(request, below, head) {
+      sockets.handleUpgrade(request, below, head, (socket) => serve(socket, below, request));
     },
   };
 }
 
-/** One socket: first whoever proves who they are, then frames for the hub. */
-function serve(
-  options: WebSocketOptions,
-  request: IncomingMessage,
-  ws: WebSocket,
-  connection: WebSocketConnection,
-): void {
-  const { hub, auth, clock, gate } = options;
-  let session: Session | undefined;
-  let verifying = false;
-  /** what arrives while the token is being verified */
-  let early: string[] = [];
-  let earlyBytes = 0;
-
-  const refuse = (error: unknown) => {
-    const refusal = error instanceof MillraceError ? error : new MillraceError('internal');
-    connection.write(Buffer.from(JSON.stringify({ type: 'error', problem: toProblem(refusal) })));
-    connection.close(refusal.row.close ?? 1011, refusal.code);
-  };
-  const verify = async (token: string | undefined) => {
-    verifying = true;
-    const principal = await auth.verify(token);
-    cancelHello();
-    if (!connection.open) return;
-    session = hub.connect(principal, connection);
-    for (const text of early) session.receive(text);
-    early = [];
-  };
-  const cancelHello = clock.after(HELLO_MS, () =>
-    refuse(new MillraceError('unauthorized', { detail: 'No token came within 5 s of connecting.' })),
-  );
-
-  const cancelHeartbeat = beat(clock, ws);
-  ws.on('message', (data) => {
-    if (!connection.open) return;
-    const text = data.toString();
-    if (session) return session.receive(text);
-    if (verifying) {
-      earlyBytes += text.length;
-      early.push(text);
-      if (earlyBytes > MESSAGE_LIMIT) refuse(new MillraceError('payload_too_large'));
-      return;
-    }
-    verify(tokenOfHello(text)).catch(refuse);
-  });
-  // ws answers a broken or too large frame with its close code; what is left to do comes with `close`.
-  ws.on('error', () => {});
-  ws.on('close', () => {
-    cancelHello();
-    cancelHeartbeat();
-    session?.closed();
-  });
-
-  try {
-    gate.check(request.headers);
-  } catch (error) {
-    return refuse(error);
-  }
-  const token = tokenOfRequest(request);
-  if (token !== undefined) verify(token).catch(refuse);
+function refuse(socket: ViewerSocket, error: unknown): void {
+  const refusal = error instanceof MillraceError ? error : new MillraceError('internal');
+  socket.write(Buffer.from(JSON.stringify({ type: 'error', problem: toProblem(refusal) })));
+  socket.close(refusal.row.close ?? 1011, refusal.code);
 }
 
-/** Pings until cancelled; cuts the connection that showed no life between enough of them. */
-function beat(clock: Clock, ws: WebSocket): () => void {
-  let missed = 0;
-  const alive = () => {
-    missed = 0;
-  };
-  ws.on('pong', alive);
-  ws.on('message', alive);
-  const next = (): (() => void) =>
-    clock.after(HEARTBEAT_MS, () => {
-      if (missed >= MISSED_HEARTBEATS) return ws.terminate();
-      missed += 1;
-      ws.ping();
-      cancel = next();
-    });
-  let cancel = next();
-  return () => cancel();
-}
+function ignore(): void {}
 
 function tokenOfRequest({ headers, url }: IncomingMessage): string | undefined {
   const bearer = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1];

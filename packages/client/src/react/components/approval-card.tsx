@@ -1,6 +1,8 @@
 import type { WaitView } from '@millrace/protocol/view';
 import { type ReactNode, useId, useState } from 'react';
+import type { Pending } from '../../present/pending.ts';
 import { Details } from './details.tsx';
+import { PendingNote } from './pending-note.tsx';
 import { useSending } from './sending.ts';
 
 export interface ApprovalCardProps {
@@ -10,10 +12,14 @@ export interface ApprovalCardProps {
   onDecide(decision: string, comment?: string): Promise<unknown>;
   /** time of day as text, for when it was asked and answered */
   timeText(at: number): string;
+  /** the decision that is on its way, as the run's snapshot has it */
+  pending?: Pending | undefined;
+  onTakeBack?(pending: Pending): void;
 }
 
 /** A question to a person: what is asked, a comment, and the buttons. An answered one says who decided what. */
-export function ApprovalCard({ wait, onDecide, timeText }: ApprovalCardProps): ReactNode {
+export function ApprovalCard(props: ApprovalCardProps): ReactNode {
+  const { wait, timeText } = props;
   const title = useId();
   const approval = wait.approval;
   if (!approval) return null;
@@ -27,7 +33,7 @@ export function ApprovalCard({ wait, onDecide, timeText }: ApprovalCardProps): R
         <p className="mr-quiet">{isOpen ? asked(wait, timeText) : answered(wait, timeText)}</p>
       </div>
       {isOpen && approval.details !== undefined && <Details value={approval.details} />}
-      {isOpen && <Decide key={wait.timeoutAt} options={approval.options ?? []} onDecide={onDecide} />}
+      {isOpen && <Decide key={wait.timeoutAt} {...props} options={approval.options ?? []} />}
       {!isOpen && approval.comment && <p>“{approval.comment}”</p>}
     </section>
   );
@@ -46,9 +52,10 @@ function answered(wait: WaitView, timeText: ApprovalCardProps['timeText']): stri
   return `${decision.charAt(0).toUpperCase()}${decision.slice(1)}${by}${at}`;
 }
 
-function Decide({ options, onDecide }: { options: string[]; onDecide: ApprovalCardProps['onDecide'] }): ReactNode {
+function Decide({ options, onDecide, pending, onTakeBack }: ApprovalCardProps & { options: string[] }): ReactNode {
   const [comment, setComment] = useState('');
-  const { sending, isOff, send } = useSending();
+  const { sending, isOff: isSent, send } = useSending();
+  const isOff = isSent || pending !== undefined;
   const decide = (decision: string): void =>
     send(() => onDecide(decision, comment.trim() === '' ? undefined : comment.trim()));
   const button = (decision: string, label: string, look: string): ReactNode => (
@@ -82,13 +89,17 @@ function Decide({ options, onDecide }: { options: string[]; onDecide: ApprovalCa
           .map((option) => button(option, option, ''))}
         {button('rejected', 'Reject', 'mr-button-bad')}
       </div>
-      <p role="status" className="mr-quiet" hidden={!isOff}>
-        {sending.state === 'sending'
-          ? 'Sending your decision…'
-          : sending.state === 'sent'
-            ? 'Sent. The run goes on with it.'
-            : ''}
-      </p>
+      {pending ? (
+        <PendingNote pending={pending} now={0} onKeep={() => {}} onTakeBack={() => onTakeBack?.(pending)} />
+      ) : (
+        <p role="status" className="mr-quiet" hidden={!isSent}>
+          {sending.state === 'sending'
+            ? 'Sending your decision…'
+            : sending.state === 'sent'
+              ? 'Sent. The run goes on with it.'
+              : ''}
+        </p>
+      )}
       {sending.state === 'refused' && (
         <p role="alert" className="mr-error">
           The decision was not taken: {sending.error.message}

@@ -2,8 +2,10 @@ import type { Json } from '@millrace/protocol/json';
 import type { WaitView } from '@millrace/protocol/view';
 import { type ComponentType, type ReactNode, useId, useState } from 'react';
 import { fieldAt, type InputIssue, initialValue, issuesOf } from '../../present/form-value.ts';
+import type { Pending } from '../../present/pending.ts';
 import { Details } from './details.tsx';
 import { JsonField } from './json-field.tsx';
+import { PendingNote } from './pending-note.tsx';
 import { useSending } from './sending.ts';
 
 /** What a form of fields for a JSON Schema gets. `issues` are those of its fields. */
@@ -24,10 +26,14 @@ export interface InputCardProps {
   timeText(at: number): string;
   /** draws the fields of a JSON Schema; without it, and for inputs without a schema, the value is written as JSON */
   form?: ComponentType<InputFormProps> | undefined;
+  /** the answer that is on its way, as the run's snapshot has it */
+  pending?: Pending | undefined;
+  onTakeBack?(pending: Pending): void;
 }
 
 /** A value asked of a person: what for, a form, and until when. An answered one says who gave what. */
-export function InputCard({ wait, onProvide, timeText, form }: InputCardProps): ReactNode {
+export function InputCard(props: InputCardProps): ReactNode {
+  const { wait, timeText } = props;
   const title = useId();
   const { input } = wait;
   if (!input) return null;
@@ -40,7 +46,7 @@ export function InputCard({ wait, onProvide, timeText, form }: InputCardProps): 
         </h2>
         <p className="mr-quiet">{isOpen ? asked(wait, timeText) : answered(wait, timeText)}</p>
       </div>
-      {isOpen && <Provide key={wait.seq} input={input} onProvide={onProvide} form={form} />}
+      {isOpen && <Provide key={wait.seq} {...props} input={input} />}
       {!isOpen && input.value !== undefined && <Details value={input.value} />}
     </section>
   );
@@ -60,12 +66,13 @@ function answered({ status, by, endedAt, input }: WaitView, timeText: InputCardP
   return `Nobody answered in time${input?.value === undefined ? '' : '; its default was taken'}${at}`;
 }
 
-type ProvideProps = Pick<InputCardProps, 'onProvide' | 'form'> & { input: NonNullable<WaitView['input']> };
+type ProvideProps = InputCardProps & { input: NonNullable<WaitView['input']> };
 
-function Provide({ input, onProvide, form: Form }: ProvideProps): ReactNode {
+function Provide({ input, onProvide, form: Form, pending, onTakeBack }: ProvideProps): ReactNode {
   const { schema } = input;
   const [value, setValue] = useState<Json | undefined>(() => input.default ?? initialValue(schema));
-  const { sending, isOff, send } = useSending();
+  const { sending, isOff: isSent, send } = useSending();
+  const isOff = isSent || pending !== undefined;
   const error = sending.state === 'refused' ? sending.error : undefined;
   const issues = issuesOf(error);
   const isForm = Form !== undefined && schema !== undefined;
@@ -108,9 +115,13 @@ function Provide({ input, onProvide, form: Form }: ProvideProps): ReactNode {
           Send
         </button>
       </div>
-      <p role="status" className="mr-quiet" hidden={!isOff}>
-        {sending.state === 'sending' ? 'Sending your answer…' : sending.state === 'sent' ? 'Sent.' : ''}
-      </p>
+      {pending ? (
+        <PendingNote pending={pending} now={0} onKeep={() => {}} onTakeBack={() => onTakeBack?.(pending)} />
+      ) : (
+        <p role="status" className="mr-quiet" hidden={!isSent}>
+          {sending.state === 'sending' ? 'Sending your answer…' : sending.state === 'sent' ? 'Sent.' : ''}
+        </p>
+      )}
     </form>
   );
 }

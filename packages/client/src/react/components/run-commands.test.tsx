@@ -101,3 +101,19 @@ test('[UI-21] cancelling asks first, with the harmless answer focused; Escape go
   await press('Cancel the run');
   expect(onAction.mock.calls).toEqual([['cancel']]);
 });
+
+test('[UI-33] a command that expired was not refused by anybody, and is said not to have been sent', async () => {
+  const { onAction } = show(documentsLog());
+  const dropped = Object.assign(new Error('It waited 60 s for the connection.'), { code: 'command_dropped' });
+  onAction.mockRejectedValueOnce(dropped);
+  await press('Pause');
+  expect(screen.getByRole('alert').textContent).toBe('Pause was not sent: It waited 60 s for the connection.');
+});
+
+test('[UI-33] a command that was taken back says nothing more', async () => {
+  const { onAction } = show(documentsLog());
+  onAction.mockRejectedValueOnce(Object.assign(new Error('It was taken back.'), { facts: { takenBack: true } }));
+  await press('Pause');
+  expect(screen.queryByRole('alert')).toBeNull();
+  expect(buttons()[0]).toEqual(['Pause', true]);
+});

@@ -1,21 +1,32 @@
 import type { ControlView } from '@millrace/protocol/view';
 import { type ReactNode, useEffect, useRef, useState } from 'react';
+import { moveOf, type Pending } from '../../present/pending.ts';
 import { type RunAction, runActions } from '../../present/run-actions.ts';
-import { useSending } from './sending.ts';
+import { PendingNote } from './pending-note.tsx';
+import { refusalText, useSending } from './sending.ts';
 
-export interface RunCommandsProps {
+export interface RunCommandsProps<P extends Pending = Pending> {
   control: Pick<ControlView, 'status' | 'statusSeq' | 'endedAt' | 'counts' | 'external'>;
   /** Pauses, resumes, cancels or retries. What it rejects with is shown. */
   onAction(action: RunAction): Promise<unknown>;
+  /** the run's commands that its log does not tell of yet, as its snapshot has them */
+  pending?: readonly P[];
+  /** the last one that was not taken, as the snapshot has it: shown also to who comes back to the page */
+  refused?: { command: { type: string }; error: Error } | undefined;
+  /** ms since the epoch, running on while a command waits */
+  now?: number;
+  onKeep?(pending: P): void;
+  onTakeBack?(pending: P): void;
 }
 
 /**
  * What a person can ask of a run. A button is off where the run's state does not allow it, and after it was pressed until
- * the run's log tells of a new state: nothing is shown as done before it is.
+ * the run's log tells of a new state: nothing is shown as done before it is. What waits for the connection says so.
  */
-export function RunCommands({ control, onAction }: RunCommandsProps): ReactNode {
+export function RunCommands<P extends Pending>(props: RunCommandsProps<P>): ReactNode {
+  const { control } = props;
   if (control.endedAt !== undefined && control.external) return null;
-  return <Buttons key={control.statusSeq} control={control} onAction={onAction} />;
+  return <Buttons key={control.statusSeq} {...props} />;
 }
 
 const labels: Record<RunAction, string> = {
@@ -26,11 +37,22 @@ const labels: Record<RunAction, string> = {
   'retry-start': 'Retry from start',
 };
 
-function Buttons({ control, onAction }: RunCommandsProps): ReactNode {
+function Buttons<P extends Pending>({
+  control,
+  onAction,
+  pending = [],
+  refused,
+  now = 0,
+  onKeep = () => {},
+  onTakeBack = () => {},
+}: RunCommandsProps<P>): ReactNode {
   const [isAsking, setAsking] = useState(false);
   const [last, setLast] = useState<RunAction>('pause');
   const cancel = useRef<HTMLButtonElement>(null);
-  const { sending, isOff, send } = useSending();
+  const { sending, isOff: isSent, send } = useSending();
+  const move = moveOf(pending);
+  const isOff = isSent || move !== undefined;
+  const earlier = refused && refused.command.type in labels ? (refused.command.type as RunAction) : undefined;
   const allowed = runActions(control);
   const ask = (action: RunAction): void => {
     setLast(action);
@@ -78,13 +100,24 @@ function Buttons({ control, onAction }: RunCommandsProps): ReactNode {
         )}
       </div>
       {isAsking && <Confirm onCancel={() => ask('cancel')} onKeep={keep} />}
-      <p role="status" className="mr-quiet" hidden={!isOff}>
-        {isOff ? `${labels[last]}: ${sending.state === 'sending' ? 'sending…' : 'sent'}` : ''}
-      </p>
-      {sending.state === 'refused' && (
-        <p role="alert" className="mr-error">
-          {labels[last]} was refused: {sending.error.message}
+      {move ? (
+        <PendingNote pending={move} now={now} onKeep={() => onKeep(move)} onTakeBack={() => onTakeBack(move)} />
+      ) : (
+        <p role="status" className="mr-quiet" hidden={!isSent}>
+          {isSent ? `${labels[last]}: ${sending.state === 'sending' ? 'sending…' : 'sent'}` : ''}
         </p>
+      )}
+      {sending.state === 'refused' ? (
+        <p role="alert" className="mr-error">
+          {refusalText(labels[last], sending.error)}
+        </p>
+      ) : (
+        earlier &&
+        refused && (
+          <p role="alert" className="mr-error">
+            {refusalText(labels[earlier], refused.error)}
+          </p>
+        )
       )}
     </section>
   );

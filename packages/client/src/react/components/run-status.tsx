@@ -1,5 +1,5 @@
-import type { StatusDetail } from '@millrace/protocol/run';
 import type { ReactNode } from 'react';
+import type { ShownDetail } from '../../present/pending.ts';
 import { type AnyStatus, lookOf } from '../../present/status.ts';
 import { StatusIcon } from './status-icon.tsx';
 
@@ -7,7 +7,7 @@ export interface RunStatusProps {
   /** of a run, node, step, document or tool call */
   status: AnyStatus;
   /** a run's finer word */
-  detail?: StatusDetail | undefined;
+  detail?: ShownDetail | undefined;
   /** said behind it, e.g. the phase of a document */
   note?: string | undefined;
 }

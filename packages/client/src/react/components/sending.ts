@@ -16,7 +16,8 @@ export function useSending(): { sending: Sending; isOff: boolean; send(ask: () =
       setSending({ state: 'sent' });
     } catch (error) {
       isBusy.current = false;
-      setSending({ state: 'refused', error: error instanceof Error ? error : new Error(String(error)) });
+      const known = error instanceof Error ? error : new Error(String(error));
+      setSending(isTakenBack(known) ? { state: 'idle' } : { state: 'refused', error: known });
     }
   };
   const send = (ask: () => Promise<unknown>): void => {
@@ -25,4 +26,15 @@ export function useSending(): { sending: Sending; isOff: boolean; send(ask: () =
     run(ask).catch(() => {});
   };
   return { sending, isOff: sending.state === 'sending' || sending.state === 'sent', send };
+}
+
+/** Whoever took a command back knows that it was not done. */
+function isTakenBack(error: Error & { facts?: { takenBack?: boolean } }): boolean {
+  return error.facts?.takenBack === true;
+}
+
+/** Why something was not done. What waited for the connection in vain was never refused by anybody. */
+export function refusalText(what: string, error: Error): string {
+  const isDropped = 'code' in error && error.code === 'command_dropped';
+  return `${what} was ${isDropped ? 'not sent' : 'refused'}: ${error.message}`;
 }

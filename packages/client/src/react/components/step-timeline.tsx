@@ -112,6 +112,8 @@ function about({ nodes }: ControlView, { key, kind }: TimelineRow): About {
     const earlier = step && step.attempt < node.attempt ? `from attempt ${step.attempt}` : undefined;
     return { note: step?.reused ? 'reused' : earlier, error: step?.error?.message, stepKey: step?.key };
   }
+  // What an earlier attempt failed with is no news of the one that runs.
+  const isTrying = node.status === 'running' || node.status === 'waiting' || node.status === 'queued';
   const notes = [
     node.attempt > 1 && `attempt ${node.attempt}`,
     node.lost > 0 && `${node.lost === 1 ? 'worker' : `${node.lost} workers`} lost`,
@@ -119,5 +121,5 @@ function about({ nodes }: ControlView, { key, kind }: TimelineRow): About {
     node.reused && 'reused',
     node.reason,
   ];
-  return { note: notes.filter(Boolean).join(', ') || undefined, error: node.error?.message };
+  return { note: notes.filter(Boolean).join(', ') || undefined, error: isTrying ? undefined : node.error?.message };
 }

@@ -29,41 +29,41 @@ DECLARE
   v_firsts bigint[];
   v_ats bigint[];
   v_reasons text[];
-  v_made record;
+  v_run record;
 BEGIN
-  WITH locked AS MATERIALIZED (
-    SELECT k.part, r.id, r.head, r.ctl, r.at, r.ended, r.gone
+  v_ids := array_fill(0::bigint, ARRAY[cardinality(p_fences)]);
+  v_heads := v_ids;
+  v_ats := array_fill(p_at, ARRAY[cardinality(p_fences)]);
+  v_reasons := array_fill('missing'::text, ARRAY[cardinality(p_fences)]);
+  FOR v_run IN
+    SELECT k.part, r.id, r.head, greatest(r.at, p_at) AS at, CASE
+      WHEN r.gone THEN 'missing' WHEN r.ended THEN 'ended' WHEN r.ctl <> k.fence THEN 'conflict' END AS reason
     FROM unnest(p_tenants, p_runs, p_fences) WITH ORDINALITY AS k(tenant, run, fence, part)
     JOIN millrace.runs r ON r.tenant = k.tenant AND r.run = k.run
     WHERE k.fence >= 0 ORDER BY r.id FOR UPDATE OF r
-  )
-  SELECT
-    array_agg(coalesce(l.id, 0) ORDER BY k.part),
-    array_agg(coalesce(l.head, 0) ORDER BY k.part),
-    array_agg(greatest(l.at, p_at) ORDER BY k.part),
-    array_agg(CASE
-      WHEN k.fence < 0 THEN 'exists'
-      WHEN l.id IS NULL OR l.gone THEN 'missing'
-      WHEN l.ended THEN 'ended'
-      WHEN l.ctl <> k.fence THEN 'conflict'
-    END ORDER BY k.part)
-  INTO v_ids, v_heads, v_ats, v_reasons
-  FROM unnest(p_fences) WITH ORDINALITY AS k(fence, part) LEFT JOIN locked l ON l.part = k.part;
+  LOOP
+    v_ids[v_run.part] := v_run.id;
+    v_heads[v_run.part] := v_run.head;
+    v_ats[v_run.part] := v_run.at;
+    v_reasons[v_run.part] := v_run.reason;
+  END LOOP;
 
   IF -1 = ANY (p_fences) THEN
-    FOR v_made IN
+    FOR v_run IN
       WITH numbered AS MATERIALIZED (
-        SELECT millrace.run_number() AS id, k.tenant, k.run, k.part
-        FROM unnest(p_tenants, p_runs, p_fences) WITH ORDINALITY AS k(tenant, run, fence, part)
+        SELECT millrace.run_number() AS id, k.tenant, k.run, k.head, k.ctl, k.ends = 1 AS ended, k.part
+        FROM unnest(p_tenants, p_runs, p_fences, p_counts, p_controls, p_ends)
+          WITH ORDINALITY AS k(tenant, run, fence, head, ctl, ends, part)
         WHERE k.fence < 0 ORDER BY k.part
       ), made AS (
-        INSERT INTO millrace.runs (id, tenant, run) SELECT id, tenant, run FROM numbered ORDER BY tenant, run
+        INSERT INTO millrace.runs (id, tenant, run, head, ctl, at, ended)
+        SELECT id, tenant, run, head, ctl, p_at, ended FROM numbered ORDER BY tenant, run
         ON CONFLICT DO NOTHING RETURNING id
       )
-      SELECT n.part, n.id FROM numbered n WHERE n.id IN (SELECT m.id FROM made m)
+      SELECT n.part, n.id, n.id IN (SELECT m.id FROM made m) AS made FROM numbered n
     LOOP
-      v_ids[v_made.part] := v_made.id;
-      v_reasons[v_made.part] := NULL;
+      v_ids[v_run.part] := v_run.id;
+      v_reasons[v_run.part] := CASE WHEN NOT v_run.made THEN 'exists' END;
     END LOOP;
   END IF;
 
@@ -71,13 +71,13 @@ BEGIN
     v_reasons := millrace.commit_leases_1(v_ids, v_reasons, p_rest);
   END IF;
   IF cardinality(p_producers) > 0 THEN
-    FOR v_made IN
+    FOR v_run IN
       SELECT m.part
       FROM unnest(p_producer_parts, p_producers, p_was_terms, p_was_sequences) AS m(part, id, term, sequence)
       LEFT JOIN millrace.producers p ON p.run = v_ids[m.part] AND p.id = m.id
       WHERE coalesce(p.term, -1) <> m.term OR coalesce(p.sequence, -1) <> m.sequence
     LOOP
-      v_reasons[v_made.part] := coalesce(v_reasons[v_made.part], 'producer');
+      v_reasons[v_run.part] := coalesce(v_reasons[v_run.part], 'producer');
     END LOOP;
   END IF;
   IF p_rest ?| '{unique,slots,starts,spend}' THEN
@@ -89,17 +89,16 @@ BEGIN
     WHERE r.id = k.id AND k.fence < 0 AND k.reason IS NOT NULL;
   END IF;
   SELECT
-    array_agg(CASE WHEN k.reason IS NULL THEN k.id ELSE 0 END ORDER BY k.part),
-    array_agg(k.head + 1 ORDER BY k.part),
-    array_agg(k.head + k.count ORDER BY k.part)
+    array_agg(CASE WHEN k.reason IS NULL THEN k.id ELSE 0 END), array_agg(k.head + 1), array_agg(k.head + k.count)
   INTO v_ids, v_firsts, v_heads
-  FROM unnest(v_ids, v_reasons, v_heads, p_counts) WITH ORDINALITY AS k(id, reason, head, count, part);
+  FROM unnest(v_ids, v_reasons, v_heads, p_counts) AS k(id, reason, head, count);
 
   UPDATE millrace.runs r SET
     head = k.head, at = k.at, ended = k.ends = 1,
     ctl = CASE WHEN k.control > 0 THEN k.first - 1 + k.control ELSE r.ctl END
-  FROM unnest(v_ids, v_firsts, v_heads, v_ats, p_controls, p_ends) AS k(id, first, head, at, control, ends)
-  WHERE r.id = k.id;
+  FROM unnest(v_ids, v_firsts, v_heads, v_ats, p_fences, p_controls, p_ends)
+    AS k(id, first, head, at, fence, control, ends)
+  WHERE r.id = k.id AND k.fence >= 0;
 
   INSERT INTO millrace.events (run, seq, control, text)
   SELECT

@@ -19,7 +19,8 @@ BEGIN
   DELETE FROM millrace.due WHERE tenant = p_tenant AND run = p_run;
   DELETE FROM millrace.waits WHERE run = v_id;
   DELETE FROM millrace.snapshots WHERE run = v_id;
-  DELETE FROM millrace.tags WHERE run = v_id;
+  DELETE FROM millrace.tags t USING millrace.summaries s, unnest(s.tags) AS o(tag)
+  WHERE s.run = v_id AND t.tenant = p_tenant AND t.tag = o.tag AND t.run = v_id;
   DELETE FROM millrace.summaries WHERE run = v_id;
   UPDATE millrace.runs SET gone = true, ended = true WHERE id = v_id;
   INSERT INTO millrace.deleted (run, remaining) VALUES (v_id, v_head);

@@ -1,7 +1,7 @@
 /**
- * What may let a part of a batch drop out beside its run's own fence: leases that must have expired, unique keys, slots,
- * rates and grants. What many runs share is locked first, in one order, and then judged part by part, because a part
- * that drops out leaves its room to the next.
+ * What may let a part of a batch drop out beside its run's own fence: leases that must have expired, unique keys,
+ * slots, rates and grants. What many runs share is locked first, in one order, and then judged part by part, because
+ * a part that drops out leaves its room to the next.
  */
 export const postgres0001gates = `
 CREATE FUNCTION millrace.commit_leases_1(p_ids bigint[], p_reasons text[], p_rest jsonb) RETURNS text[]
@@ -89,7 +89,8 @@ BEGIN
     ) OR EXISTS (
       SELECT 1 FROM (
         SELECT s.*, count(*) OVER (PARTITION BY s.queue, s.key) AS own
-        FROM jsonb_to_recordset(p_rest->'starts') AS s(part int, queue text, key text, lim bigint, per float8, at float8)
+        FROM jsonb_to_recordset(p_rest->'starts')
+          AS s(part int, queue text, key text, lim bigint, per float8, at float8)
         WHERE s.part = v_part
       ) AS s
       WHERE s.own + (

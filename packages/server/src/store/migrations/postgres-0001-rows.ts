@@ -1,6 +1,6 @@
 /**
- * What the accepted parts of a batch do beside their logs: rows of runs, of the queue, of leases and of whatever else is
- * to be done. What goes, goes before what comes; of what comes twice, the last stands. `p_ids`: 0 = it dropped out.
+ * What the accepted parts of a batch do beside their logs: rows of runs, of the queue, of leases and of whatever else
+ * is to be done. What goes, goes before what comes; of what comes twice, the last stands. `p_ids`: 0 = it dropped out.
  */
 export const postgres0001rows = `
 CREATE FUNCTION millrace.commit_rows_1(
@@ -8,16 +8,16 @@ CREATE FUNCTION millrace.commit_rows_1(
 ) RETURNS void LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
   IF p_rest ? 'create' THEN
-    INSERT INTO millrace.summaries (run, tenant, owner, workflow, queue, status, shown, external, at, text)
-    SELECT p_ids[r.part], p_tenants[r.part], r.owner, r.workflow, r.queue, r.status, r.shown, r.external,
-      p_ats[r.part], r.text
-    FROM jsonb_to_recordset(p_rest->'create') AS r(
-      part int, owner text, workflow text, queue text, status text, shown text, external boolean, text text)
-    WHERE p_ids[r.part] > 0;
-    INSERT INTO millrace.tags (tenant, tag, run)
-    SELECT p_tenants[t.part], t.tag, p_ids[t.part]
-    FROM jsonb_to_recordset(p_rest->'tags') AS t(part int, tag text) WHERE p_ids[t.part] > 0
-    ON CONFLICT DO NOTHING;
+    WITH made AS (
+      INSERT INTO millrace.summaries (run, tenant, owner, workflow, queue, status, shown, external, at, tags, text)
+      SELECT p_ids[r.part], p_tenants[r.part], r.owner, r.workflow, r.queue, r.status, r.shown, r.external,
+        p_ats[r.part], r.tags, r.text
+      FROM jsonb_to_recordset(p_rest->'create') AS r(
+        part int, owner text, workflow text, queue text, status text, shown text, external boolean, tags text[],
+        text text)
+      WHERE p_ids[r.part] > 0 RETURNING run, tenant, tags
+    )
+    INSERT INTO millrace.tags (tenant, tag, run) SELECT m.tenant, t.tag, m.run FROM made m, unnest(m.tags) AS t(tag);
   END IF;
   IF p_rest ? 'change' THEN
     UPDATE millrace.summaries s SET
@@ -32,19 +32,24 @@ BEGIN
     WHERE q.run = p_ids[d.part] AND (d.node IS NULL OR q.node = d.node);
   END IF;
   IF p_rest ? 'enqueue' THEN
-    INSERT INTO millrace.queue (place, run, tenant, node, task, version, queue, priority, at, delayed, gate, rate, gates)
+    INSERT INTO millrace.queue (
+      place, run, tenant, node, task, version, queue, priority, at, delayed, gate, slots, limits, rate, rate_limit,
+      rate_per, gates)
     SELECT nextval('millrace.place'), p_ids[e.part], p_tenants[e.part], e.node, e.task, e.version, e.queue, e.priority,
-      e.at, e.at > p_at, e.gate, e.rate, e.gates
+      e.at, e.at > p_at, e.gate, e.slots, e.limits, e.rate, e.rate_limit, e.rate_per, e.gates
     FROM (
       SELECT DISTINCT ON (e.part, e.node) e.* FROM ROWS FROM (jsonb_to_recordset(p_rest->'enqueue') AS (
-        part int, node text, task text, version text, queue text, priority bigint, at float8, gate text, rate text,
-        gates text)) WITH ORDINALITY AS e(part, node, task, version, queue, priority, at, gate, rate, gates, n)
+        part int, node text, task text, version text, queue text, priority bigint, at float8, gate text, slots text[],
+        limits float8[], rate text, rate_limit float8, rate_per float8, gates text
+      )) WITH ORDINALITY AS e(
+        part, node, task, version, queue, priority, at, gate, slots, limits, rate, rate_limit, rate_per, gates, n)
       WHERE p_ids[e.part] > 0 ORDER BY e.part, e.node, e.n DESC
     ) AS e ORDER BY e.n
     ON CONFLICT (run, node) DO UPDATE SET
       place = excluded.place, task = excluded.task, version = excluded.version, queue = excluded.queue,
       priority = excluded.priority, at = excluded.at, delayed = excluded.delayed, gate = excluded.gate,
-      rate = excluded.rate, gates = excluded.gates, offered_to = NULL, offered_until = NULL;
+      slots = excluded.slots, limits = excluded.limits, rate = excluded.rate, rate_limit = excluded.rate_limit,
+      rate_per = excluded.rate_per, gates = excluded.gates, offered_to = NULL, offered_until = NULL;
   END IF;
 
   IF p_rest ? 'release' THEN

@@ -42,6 +42,7 @@ CREATE TABLE millrace.summaries (
   shown millrace.name NOT NULL, -- the public status
   external boolean NOT NULL,
   at bigint NOT NULL, -- when the status last moved; runs.at is never smaller
+  tags text[] NOT NULL,
   text text NOT NULL
 ) WITH (fillfactor = 70);
 CREATE INDEX summaries_by_tenant ON millrace.summaries (tenant, run);
@@ -52,7 +53,6 @@ CREATE INDEX summaries_by_silence ON millrace.summaries (status, at);
 CREATE TABLE millrace.tags (
   tenant millrace.name NOT NULL, tag millrace.name NOT NULL, run bigint NOT NULL, PRIMARY KEY (tenant, tag, run)
 );
-CREATE INDEX tags_by_run ON millrace.tags (run);
 
 CREATE TABLE millrace.events (
   run bigint NOT NULL, seq integer NOT NULL, control boolean NOT NULL, text text NOT NULL, PRIMARY KEY (run, seq)
@@ -79,7 +79,8 @@ CREATE TABLE millrace.producers (
 ) WITH (fillfactor = 60);
 
 CREATE TABLE millrace.uniques (
-  tenant millrace.name NOT NULL, scope millrace.name NOT NULL, key millrace.name NOT NULL, run bigint NOT NULL, hash text NOT NULL,
+  tenant millrace.name NOT NULL, scope millrace.name NOT NULL, key millrace.name NOT NULL, run bigint NOT NULL,
+  hash text NOT NULL,
   PRIMARY KEY (tenant, scope, key)
 );
 CREATE INDEX uniques_by_run ON millrace.uniques (run);
@@ -97,9 +98,13 @@ CREATE TABLE millrace.queue (
   priority bigint NOT NULL,
   at float8 NOT NULL,
   delayed boolean NOT NULL, -- it could not be claimed yet when it was queued
-  gate millrace.name, -- rows with the same gate wait for the same slots and rate; a hash of both
-  rate millrace.name, -- the rate's key
-  gates text, -- slots and rate, as JSON
+  gate millrace.name, -- rows with the same one wait for the same slots and rate
+  slots text[], -- keys, and how many may be taken of each
+  limits float8[],
+  rate millrace.name, -- its key, and how many may start in so many ms
+  rate_limit float8,
+  rate_per float8,
+  gates text, -- all of that as it was given, as JSON
   offered_to millrace.name, -- the server that was shown the row last, and the others are not, until
   offered_until float8,
   PRIMARY KEY (run, node)
@@ -123,7 +128,8 @@ CREATE INDEX starts_by_key ON millrace.starts (tenant, queue, key, at);
 CREATE INDEX starts_by_end ON millrace.starts (until);
 
 CREATE TABLE millrace.leases (
-  run bigint NOT NULL, node millrace.name NOT NULL, attempt bigint NOT NULL, worker millrace.name NOT NULL, boot millrace.name NOT NULL,
+  run bigint NOT NULL, node millrace.name NOT NULL, attempt bigint NOT NULL, worker millrace.name NOT NULL,
+  boot millrace.name NOT NULL,
   expires float8 NOT NULL, PRIMARY KEY (run, node)
 ) WITH (fillfactor = 60);
 CREATE INDEX leases_by_end ON millrace.leases (expires);
@@ -138,7 +144,8 @@ CREATE TABLE millrace.due (
 CREATE INDEX due_by_time ON millrace.due (at, place);
 
 CREATE TABLE millrace.waits (
-  run bigint NOT NULL, id millrace.name NOT NULL, tenant millrace.name NOT NULL, kind millrace.name NOT NULL, workflow millrace.name NOT NULL,
+  run bigint NOT NULL, id millrace.name NOT NULL, tenant millrace.name NOT NULL, kind millrace.name NOT NULL,
+  workflow millrace.name NOT NULL,
   owner millrace.name, requested_at float8 NOT NULL,
   text text NOT NULL, -- the row as JSON
   PRIMARY KEY (run, id)
@@ -147,7 +154,8 @@ CREATE INDEX waits_by_age ON millrace.waits (tenant, requested_at);
 CREATE INDEX waits_by_owner ON millrace.waits (tenant, owner, requested_at) WHERE owner IS NOT NULL;
 
 CREATE TABLE millrace.documents (
-  tenant millrace.name NOT NULL, kb millrace.name NOT NULL, id millrace.name NOT NULL, status millrace.name NOT NULL, at float8 NOT NULL,
+  tenant millrace.name NOT NULL, kb millrace.name NOT NULL, id millrace.name NOT NULL, status millrace.name NOT NULL,
+  at float8 NOT NULL,
   bytes bigint, chunks bigint NOT NULL, embeddings bigint NOT NULL,
   text text NOT NULL, -- the row as JSON; bytes may be known from an earlier one
   PRIMARY KEY (tenant, kb, id)
@@ -171,7 +179,8 @@ CREATE TABLE millrace.deleted (
 );
 
 CREATE TABLE millrace.definitions (
-  tenant millrace.name NOT NULL, name millrace.name NOT NULL, hash millrace.name NOT NULL, place bigint NOT NULL, at float8 NOT NULL,
+  tenant millrace.name NOT NULL, name millrace.name NOT NULL, hash millrace.name NOT NULL, place bigint NOT NULL,
+  at float8 NOT NULL,
   text text NOT NULL, PRIMARY KEY (tenant, name, hash)
 );
 CREATE INDEX definitions_by_place ON millrace.definitions (tenant, name, place DESC);
