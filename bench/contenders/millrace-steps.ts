@@ -4,14 +4,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createWorker, task, type WorkerLink, workflow } from '@millrace/worker';
 import { createServer } from 'millrace';
-import { contendWithSteps, type Mark } from '../harness/step-load.ts';
+import { contendWithSteps, type Mark, type StepRequest } from '../harness/step-load.ts';
+import { type StoreName, storeEnv } from './millrace-store.ts';
 
 const caller = { tenant: 'default', by: 'user:bench' };
 
-await contendWithSteps(async ({ inFlight }, onClose) => {
+export interface StoredStepRequest extends StepRequest {
+  store: StoreName;
+}
+
+await contendWithSteps<StoredStepRequest>(async ({ inFlight, store }, onClose) => {
+  const { env, settings } = await storeEnv(store, onClose);
   const folder = mkdtempSync(join(tmpdir(), 'millrace-bench-'));
   onClose(() => rmSync(folder, { recursive: true, force: true }));
-  const server = await createServer({ env: {}, data: folder, port: 0, logLevel: 'silent' });
+  const server = await createServer({ env, data: folder, port: 0, logLevel: 'silent' });
   onClose(() => server.close());
   const ends = new Map<number, () => void>();
   const marks = new Map<number, Mark>();
@@ -31,7 +37,7 @@ await contendWithSteps(async ({ inFlight }, onClose) => {
   });
   await worker.start();
   return {
-    settings: `SQLite synchronous=FULL, embedded, worker concurrency ${inFlight}`,
+    settings: `${settings}, embedded, worker concurrency ${inFlight}`,
     async run(steps, mark) {
       const n = runs++;
       if (mark) marks.set(n, mark);

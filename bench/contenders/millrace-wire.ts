@@ -13,12 +13,12 @@ import type { Follower, Place, Wire, WireRequest } from '../harness/wire.ts';
 import { type Address, beginsWithRange, eventsOf, framesOf, openLive } from './millrace-live.ts';
 import { startServer, startServers } from './millrace-server.ts';
 
-export async function openWire({ runs, embedded, servers = 1 }: WireRequest, onClose: OnClose): Promise<Wire> {
+export async function openWire({ runs, embedded, servers = 1, bus }: WireRequest, onClose: OnClose): Promise<Wire> {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-bench-'));
   onClose(() => rmSync(folder, { recursive: true, force: true }));
   const started =
     servers > 1
-      ? await startServers(servers, folder, onClose)
+      ? await startServers({ count: servers, folder, bus }, onClose)
       : {
           settings: 'SQLite synchronous=FULL',
           servers: [await startServer({ folder, ...(embedded ? { embedded } : {}) }, onClose)],

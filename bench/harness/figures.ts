@@ -35,7 +35,12 @@ export class Figures {
     return { ...this.#compare(part, figure, names, (ours, theirs) => ours / theirs), unit: '×' };
   }
 
-  difference(part: string, figure: string, names: [us: string, them: string], unit: string): Compared {
+  difference(
+    part: string,
+    figure: string | [ours: string, theirs: string],
+    names: [us: string, them: string],
+    unit: string,
+  ): Compared {
     return { ...this.#compare(part, figure, names, (ours, theirs) => ours - theirs), unit };
   }
 

@@ -37,10 +37,10 @@ export interface JobQueue {
 }
 
 /** A contender's process: opens its queue, loads it with a closed loop for its speed and an open one for its latency. */
-export function contendWithJobs(
-  open: (hooks: JobHooks, request: JobRequest, onClose: (close: () => unknown) => void) => Promise<JobQueue>,
+export function contendWithJobs<Request extends JobRequest>(
+  open: (hooks: JobHooks, request: Request, onClose: (close: () => unknown) => void) => Promise<JobQueue>,
 ): Promise<void> {
-  return contend<JobRequest>(async (request, onClose) => {
+  return contend<Request>(async (request, onClose) => {
     const load = new JobLoad(request.seed);
     const queue = await open(load, request, onClose);
     onClose(() => queue.close());

@@ -16,6 +16,8 @@ export interface Section {
   tables: Table[];
   /** of each contender */
   settings: [name: string, settings: string][];
+  /** plain numbers by name, for who reckons with them: see simulate.ts */
+  constants?: Record<string, number>;
 }
 
 export interface Written extends Section {
@@ -31,10 +33,15 @@ export function report(section: Section, write: boolean): void {
 
 const kept = new URL('../results.json', import.meta.url);
 
-function keep(section: Written): void {
-  const sections = existsSync(kept)
+/** What the benchmarks have found so far, as far as it was written. */
+export function readResults(): Written[] {
+  return existsSync(kept)
     ? (JSON.parse(readFileSync(kept, 'utf8'), (_key, value) => value ?? Number.NaN) as Written[])
     : [];
+}
+
+function keep(section: Written): void {
+  const sections = readResults();
   const all = [...sections.filter(({ bench }) => bench !== section.bench), section].sort((a, b) =>
     a.bench.localeCompare(b.bench),
   );
@@ -68,7 +75,7 @@ export function textOf({ bench, method, machine, claims, tables, settings }: Wri
   ].join('\n');
 }
 
-function tableText({ head, rows }: Table): string {
+export function tableText({ head, rows }: Table): string {
   const widths = head.map((_, column) => Math.max(3, ...[head, ...rows].map((row) => [...(row[column] ?? '')].length)));
   const line = (cells: string[]) =>
     `| ${widths.map((width, column) => pad(cells[column] ?? '', width, column > 0)).join(' | ')} |`;

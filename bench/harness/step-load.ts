@@ -24,10 +24,10 @@ export interface StepEngine {
 }
 
 /** A contender's process: many workflows of some steps for the speed, then a long one for what its late steps cost. */
-export function contendWithSteps(
-  open: (request: StepRequest, onClose: (close: () => unknown) => void) => Promise<StepEngine>,
+export function contendWithSteps<Request extends StepRequest>(
+  open: (request: Request, onClose: (close: () => unknown) => void) => Promise<StepEngine>,
 ): Promise<void> {
-  return contend<StepRequest>(async (request, onClose) => {
+  return contend<Request>(async (request, onClose) => {
     const { workflows, inFlight, steps, long } = request;
     const engine = await open(request, onClose);
     onClose(() => engine.close());

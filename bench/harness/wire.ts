@@ -9,6 +9,8 @@ export interface WireRequest {
   runs: number;
   /** servers that share the work, default 1; events are written through the first */
   servers?: number;
+  /** of Millrace on several servers: what carries hints between them; default Redis */
+  bus?: 'redis' | 'postgres';
   /** of Socket.IO */
   adapter?: 'redis' | 'redis-streams';
   /** events are made in the server's own process, see `feed` */

@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import type { ClusterMember } from './cluster-member.ts';
+import type { CommitCutter } from './commit-cutter.ts';
 import type { DeliveryLoad } from './delivery-load.ts';
 import type { Dice } from './dice.ts';
 import type { PostgresProcess } from './postgres-process.ts';
@@ -11,6 +12,8 @@ export interface Cluster {
   members: readonly ClusterMember[];
   postgres: PostgresProcess;
   redis: RedisProcess;
+  /** on every member's way to the database */
+  commits: CommitCutter;
   load: DeliveryLoad;
   followed: TcpProxy;
   produced: TcpProxy;
@@ -43,11 +46,11 @@ export const acts: readonly Act[] = [
   act('Redis forgets everything', ({ redis }) => redis.restart()),
   act('Postgres is restarted', ({ postgres }) => postgres.restart('orderly', 3_000)),
   act('Postgres crashes', ({ postgres }) => postgres.restart('crash', 0)),
-  act('replies to COMMIT are lost', async ({ members, dice }) => {
-    for (let lost = 0; lost < 6; lost += 1) await dice.pick(members).commits.next();
+  act('replies to COMMIT are lost', async ({ commits }) => {
+    for (let lost = 0; lost < 6; lost += 1) await commits.next();
   }),
-  act('Postgres crashes between a COMMIT and its reply', async ({ members, dice, postgres }) => {
-    await dice.pick(members).commits.next();
+  act('Postgres crashes between a COMMIT and its reply', async ({ commits, postgres }) => {
+    await commits.next();
     await postgres.restart('crash', 0);
   }),
   act('a worker is stopped past its lease, and woken', ({ load, dice, lease }) =>

@@ -1,10 +1,12 @@
 import { freePort, Process } from '../process.ts';
-import { CommitCutter } from './commit-cutter.ts';
+import type { CommitCutter } from './commit-cutter.ts';
 import { TcpProxy } from './tcp-proxy.ts';
 
 export interface MemberOptions {
   postgres: number;
   redis: number;
+  /** of all members */
+  commits: CommitCutter;
   env: Record<string, string>;
 }
 
@@ -13,15 +15,14 @@ export class ClusterMember {
   readonly port: number;
   readonly database: TcpProxy;
   readonly bus: TcpProxy;
-  readonly commits = new CommitCutter();
   readonly #env: Record<string, string>;
   readonly #started: Process[] = [];
 
-  private constructor(port: number, { postgres, redis, env }: MemberOptions) {
+  private constructor(port: number, { postgres, redis, commits, env }: MemberOptions) {
     this.port = port;
     this.#env = env;
     this.bus = new TcpProxy({ target: () => redis });
-    this.database = new TcpProxy({ target: () => postgres, inspect: this.commits.inspect });
+    this.database = new TcpProxy({ target: () => postgres, inspect: commits.inspect });
   }
 
   static async make(options: MemberOptions): Promise<ClusterMember> {

@@ -5,6 +5,7 @@ import { createClient } from '@millrace/client';
 import { freePort } from '../process.ts';
 import { acts, type Cluster } from './cluster-acts.ts';
 import { ClusterMember } from './cluster-member.ts';
+import { CommitCutter } from './commit-cutter.ts';
 import { faultOf } from './connection-fault.ts';
 import type { DeliveryOutcome } from './delivery.ts';
 import { DeliveryLoad } from './delivery-load.ts';
@@ -55,6 +56,7 @@ export async function cluster(
     ...{ MILLRACE_LOG: 'error', MILLRACE_LEASE_MS: String(LEASE), MILLRACE_RENEW_MS: String(LEASE / 5) },
     ...{ MILLRACE_GRACE_MS: '2000' },
   };
+  const commits = new CommitCutter();
   const members: ClusterMember[] = [];
   // Each connection goes to another server than the one before.
   const proxies = [1, 2].map(
@@ -71,7 +73,7 @@ export async function cluster(
     await Promise.all([postgres.start(), redis.start()]);
     for (let made = 0; made < scale.servers; made += 1) {
       const data = join(folder, `data-${made}`);
-      members.push(await ClusterMember.make({ ...ports, env: { ...env, MILLRACE_DATA: data } }));
+      members.push(await ClusterMember.make({ ...ports, commits, env: { ...env, MILLRACE_DATA: data } }));
     }
     const [token = ''] = await Promise.all(members.map((member) => member.begin()));
     const { api } = createClient({ url: `http://127.0.0.1:${members[0]?.port}`, token });
@@ -89,7 +91,7 @@ export async function cluster(
       produced: `http://127.0.0.1:${await produced.listen()}`,
     });
     await load.start(api);
-    const whole: Cluster = { members, postgres, redis, load, followed, produced, dice, lease: LEASE };
+    const whole: Cluster = { members, postgres, redis, commits, load, followed, produced, dice, lease: LEASE };
     const findings: string[] = [];
     for (const [index, act] of dice.some(acts, scale.acts).entries()) {
       await load.written(Math.round((90 * (index + 1)) / (scale.acts + 1)));

@@ -42,11 +42,15 @@ export async function campaign({ seeds, from, minutes, aloud, shrinks }: Campaig
 
 async function tellShortest(seed: number, steps: readonly Step[]): Promise<void> {
   const began = performance.now();
-  const short = await shrink(seed, steps, () => performance.now() - began > SHRINK_MS);
-  console.log(
-    `${short.steps.length} of ${steps.length} steps are enough${short.outcome ? `: ${told(short.outcome)}` : ':'}`,
-  );
-  for (const step of short.steps) console.log(`  ${JSON.stringify(step)}`);
+  let words = '';
+  const shows = async (fewer: readonly Step[]) => {
+    const outcome = await play(seed, fewer);
+    if (outcome.faults.length > 0) words = told(outcome);
+    return outcome.faults.length > 0;
+  };
+  const short = await shrink(steps, shows, () => performance.now() - began > SHRINK_MS);
+  console.log(`${short.length} of ${steps.length} steps are enough:${words}`);
+  for (const step of short) console.log(`  ${JSON.stringify(step)}`);
   console.log(`Repeat it: npm run test:fuzz -- --seed ${seed}`);
 }
 

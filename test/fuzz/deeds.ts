@@ -54,8 +54,8 @@ const acts: Record<Deed, Act> = {
       world.produce(id).tell([{ type: 'node.started', node: 'a', data: { task: 'outside' } }]);
     }, ignore);
   },
-  append: (world, luck) => luck.one(world.producers)?.logs(luck.many(1, 20), luck.one([5, 50, 500], 1) ?? 5),
-  flood: (world, luck) => luck.one(world.producers)?.logs(luck.many(20, 80), 8_000),
+  append: (world, luck) => luck.one(world.producers)?.chat(luck.many(1, 20), luck.one([5, 50, 500], 1) ?? 5),
+  flood: (world, luck) => luck.one(world.producers)?.chat(luck.many(20, 80), 8_000),
   pass: (world, luck) => world.clock.pass(luck.many(5, 1_500), world.rest),
   wait: (world, luck) => world.clock.pass(luck.many(5_000, 40_000), world.rest),
   watch: (world, luck) => {

@@ -57,10 +57,10 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'lost-row',
-    says: 'of several rows that change in one turn a list tells all but the last',
+    says: 'a run that comes to belong to a list is not told',
     file: `${hub}list-subscription.ts`,
-    line: 'for (const message of changed) {',
-    put: 'for (const message of changed.slice(0, Math.max(1, changed.length - 1))) {',
+    line: 'if (!belongs(row, queue, this.#query, this.#principal)) return;',
+    put: 'return;',
   },
   {
     name: 'filter-without-range',
@@ -85,10 +85,10 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'tail-replayed',
-    says: 'whoever comes back is sent again what they have of the newest batches',
-    file: `${hub}run-log.ts`,
-    line: 'const place = this.#tail.findIndex((range) => range.seq === cursor + 1);',
-    put: 'const place = this.#tail.findIndex((range) => range.through > cursor);',
+    says: 'whoever comes back is sent their last event again',
+    file: `${hub}run-subscription.ts`,
+    line: 'this.#cursor = cursor.seq;',
+    put: 'this.#cursor = Math.max(0, cursor.seq - 1);',
   },
   {
     name: 'page-of-another',

@@ -22,18 +22,17 @@ export class Pipe {
   readonly fate: PipeFate = { stalled: false, mute: false };
   readonly #dice: Dice;
   readonly #traffic: Traffic;
-  readonly #ended: () => void;
   #held: (() => void)[] = [];
   #over = false;
 
-  /** `ended` is called once, when the connection is gone. */
+  /** `ended` is called once, when the client knows that the connection is gone. */
   constructor(dice: Dice, traffic: Traffic, ended: () => void) {
     this.#dice = dice;
     this.#traffic = traffic;
-    this.#ended = ended;
     this.near = new PipeEnd(this, 'up');
     this.far = new PipeEnd(this, 'down');
     for (const end of [this.near, this.far]) end.on('close', () => this.#left());
+    this.near.on('close', ended);
   }
 
   get open(): boolean {
@@ -42,7 +41,7 @@ export class Pipe {
 
   /** Breaks the connection: what is under way is lost, and both ends are told. */
   cut(): void {
-    if (this.#over) return;
+    if (this.#over) return this.near.hangUp();
     const reset = this.#dice.chance(0.5);
     this.#left();
     for (const end of [this.near, this.far]) {
@@ -93,7 +92,6 @@ export class Pipe {
     if (this.#over) return;
     this.#over = true;
     for (const go of this.#held.splice(0)) go();
-    this.#ended();
     if (this.fate.mute) return;
     // One end is gone: the other hears of it.
     this.#traffic.later(1, () => {

@@ -23,6 +23,8 @@ export const STEPS = 90;
 const QUIET = 5_000;
 /** rounds of QUIET that a world may take to come to rest */
 const ROUNDS = 40;
+/** rounds after which whoever does not see what is will not see it by itself */
+const LATE = 2;
 
 /** Makes the world of a seed, lets the steps happen to it, heals it, and judges it. */
 export async function play(
@@ -75,12 +77,14 @@ async function heal(world: World): Promise<void> {
   }
   for (const viewer of world.viewers) viewer.network(true);
   let wrong: string[] = [];
+  let late = 0;
   for (let round = 0; round < ROUNDS && world.verdicts.faults.length === 0; round++) {
     const size = world.ledger.size;
     await world.clock.pass(QUIET, world.rest);
     await turns(20);
     wrong = await judgeViews(world);
-    if (world.ledger.size === size && (wrong.length === 0 || round > 12)) break;
+    late = world.ledger.size === size ? late + 1 : 0;
+    if (late > 0 && (wrong.length === 0 || late > LATE)) break;
   }
   for (const fault of wrong) world.verdicts.fault('at rest', fault);
 }

@@ -42,9 +42,17 @@ export class Producer {
     this.#bereft = true;
   }
 
-  logs(count: number, bytes: number): void {
-    const line = () => `${this.run} line ${++this.#lines} ${'x'.repeat(bytes)}`;
-    this.tell(Array.from({ length: count }, () => ({ type: 'log', data: { level: 'info', message: line() } })));
+  /** Mostly log lines; the rest of its events other readers may see, and some that do not see the lines. */
+  chat(count: number, bytes: number): void {
+    this.tell(Array.from({ length: count }, () => this.#word(bytes)));
+  }
+
+  #word(bytes: number): NewEvent {
+    const luck = this.#dice.next();
+    if (luck < 0.1) return { type: 'run.progress', data: { progress: this.#dice.below(101) } };
+    if (luck < 0.2) return { type: 'agent.token', node: 'a', data: { agentId: 'a0', messageId: 'm', text: 'word ' } };
+    const message = `${this.run} line ${++this.#lines} ${'x'.repeat(bytes)}`;
+    return { type: 'log', data: { level: 'info', message } };
   }
 
   tell(events: NewEvent[]): void {

@@ -1,22 +1,17 @@
-import { type Outcome, play } from './play.ts';
-import type { Step } from './script.ts';
-
-/** Leaves out steps that the fault does not need, as long as there is time; the fault may change its words. */
-export async function shrink(
-  seed: number,
-  steps: readonly Step[],
-  until: () => boolean,
-): Promise<{ steps: Step[]; outcome: Outcome | undefined }> {
-  let kept = [...steps];
-  let outcome: Outcome | undefined;
-  for (let size = Math.ceil(kept.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
+/** Leaves out whatever `shows` the same without, for as long as there is time: halves first, then ever smaller pieces. */
+export async function shrink<T>(
+  steps: readonly T[],
+  shows: (fewer: readonly T[]) => Promise<boolean>,
+  isOver: () => boolean,
+): Promise<readonly T[]> {
+  let kept = steps;
+  for (let size = Math.ceil(steps.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
     for (let from = 0; from < kept.length; ) {
-      if (until()) return { steps: kept, outcome };
+      if (isOver()) return kept;
       const fewer = kept.toSpliced(from, size);
-      const played = await play(seed, fewer);
-      if (played.faults.length === 0) from += size;
-      else [kept, outcome] = [fewer, played];
+      if (await shows(fewer)) kept = fewer;
+      else from += size;
     }
   }
-  return { steps: kept, outcome };
+  return kept;
 }

@@ -178,6 +178,7 @@ export class World implements Truth {
       () => this.up,
       this.clock.of(() => true),
       this.dice(),
+      this.verdicts,
     );
     this.producers.push(producer);
     return producer;

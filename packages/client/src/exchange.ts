@@ -126,7 +126,7 @@ export class Exchange {
         break;
       case 'error': {
         const error = errorOf(frame.problem);
-        if (frame.id !== undefined) this.#answered(frame.id)?.refused(error);
+        if (frame.id !== undefined) this.#refusedOf(frame.id, error);
         else if (frame.key !== undefined) this.#refused(this.#runs.get(frame.key), error);
         break;
       }
@@ -143,6 +143,13 @@ export class Exchange {
         for (const [store, list] of this.#lists)
           if (list === frame.list && store.receive(frame)) this.#relist(store, list);
     }
+  }
+
+  /** A list is answered twice where it ends by an error: its id stands for it for as long as it is followed. */
+  #refusedOf(id: number, error: MillraceError): void {
+    const pending = this.#answered(id);
+    if (pending) return pending.refused(error);
+    for (const [store, list] of this.#lists) if (list === id) this.#refused(store, error);
   }
 
   #answered(id: number): Pending | undefined {

@@ -1,3 +1,4 @@
+import { toProblem } from '@millrace/protocol/error';
 import { MillraceError } from '@millrace/protocol/error-code';
 import type { ServerFrame } from '@millrace/protocol/frame';
 import type { RunView } from '@millrace/protocol/view';
@@ -135,6 +136,21 @@ describe('[CLT-61] continuity is told by every store', () => {
     server.socket.send({ type: 'rows', list: id, rows: server.rows(), total: 1 });
     expect(list.getSnapshot()).toMatchObject({ status: 'ready', continuity: 'repaired', error: undefined });
   });
+});
+
+test('[CLT-90] a list that the server ends by an error shows it, and is asked for again where that helps', async () => {
+  const { server, client, clock } = setup();
+  server.append('a', 1);
+  const list = client.list();
+  list.subscribe(() => {});
+  await settle();
+  const id = [...server.socket.lists][0] ?? 0;
+  server.socket.send({ type: 'error', id, problem: toProblem({ code: 'storage_unavailable' }) });
+  expect(list.getSnapshot()).toMatchObject({ status: 'error', error: { code: 'storage_unavailable' } });
+  server.append('a', 2);
+  clock.advance(2_000);
+  await settle();
+  expect(list.getSnapshot()).toMatchObject({ status: 'ready', rows: [{ id: 'a', seq: 3 }] });
 });
 
 describe('a list that is longer than its page', () => {

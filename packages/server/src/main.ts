@@ -9,6 +9,7 @@ import type { Inspection } from './cli/host.ts';
 import { systemClock } from './clock.ts';
 import { type Config, readConfig } from './config.ts';
 import { builtConsole, createServer, openBus, openStore, version } from './server.ts';
+import { migrateStore } from './store/store-migration.ts';
 
 process.exitCode = await runCli(process.argv.slice(2), {
   env: process.env,
@@ -19,6 +20,7 @@ process.exitCode = await runCli(process.argv.slice(2), {
     const secret = config.secret ?? (await readSecret(config.data));
     return secret === undefined ? undefined : createJwtAuth({ secret }, systemClock).issue(claims, ttl);
   },
+  migrate: (from, to, tell) => migrateStore({ from, to, clock: systemClock, tell }),
   async inspect(config) {
     const problem = await unwritable(config.data);
     return {

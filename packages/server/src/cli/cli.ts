@@ -6,6 +6,7 @@ import { doctor } from './doctor.ts';
 import { cancel, pause, resume } from './give.ts';
 import type { Host } from './host.ts';
 import { inbox } from './inbox.ts';
+import { migrate } from './migrate.ts';
 import { paint } from './paint.ts';
 import { retry } from './retry.ts';
 import { runs } from './runs.ts';
@@ -15,7 +16,22 @@ import { tail } from './tail.ts';
 import { token } from './token.ts';
 import { trigger } from './trigger.ts';
 
-const everything = { start, dev, token, trigger, runs, tail, pause, resume, cancel, retry, inbox, schedules, doctor };
+const everything = {
+  start,
+  dev,
+  token,
+  trigger,
+  runs,
+  tail,
+  pause,
+  resume,
+  cancel,
+  retry,
+  inbox,
+  schedules,
+  migrate,
+  doctor,
+};
 
 /** Runs one command; resolves with the process's exit code. */
 export async function runCli(args: string[], host: Host): Promise<number> {

@@ -14,6 +14,17 @@ export interface Host {
    */
   token(config: Config, claims: TokenClaims, ttl: number): Promise<string | undefined>;
   inspect(config: Config): Promise<Inspection>;
+  /**
+   * Copies a data folder into an empty Postgres database, all or nothing. Throws `config_invalid`, and whatever opening
+   * either of them throws.
+   */
+  migrate(from: string, to: string, tell: (progress: Copied) => void): Promise<{ runs: number; events: number }>;
+}
+
+/** How many of how many events are copied. */
+export interface Copied {
+  copied: number;
+  events: number;
 }
 
 export interface Running {

@@ -147,7 +147,7 @@ export function storeLogSuite(factory: StoreFactory): void {
       expect(await store.commitsAfter('unknown', 0, 10)).toEqual([]);
     });
 
-    test('[STO-115] tells how far the logs that are asked for reach, by place', async () => {
+    test('[STO-129] tells how far the logs that are asked for reach, by place', async () => {
       const store = await open();
       await committer(store)([newRun('a', { events: [control('run.created'), content()] }), newRun('b')]);
       const keys = [key, { tenant: 't', run: 'b' }, { tenant: 'u', run: 'a' }, { tenant: 't', run: 'a' }];

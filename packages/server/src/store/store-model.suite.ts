@@ -158,7 +158,7 @@ const other = fc.record({
   on: fc.boolean(),
 });
 
-const batch = fc.record({
+export const batch = fc.record({
   parts: fc.uniqueArray(part, { maxLength: 4, selector: (one) => `${one.tenant}/${one.run}` }),
   wait: fc.nat(10),
   renew: few(fc.record({ run: fc.constantFrom(...runs), node, attempt: fc.integer({ min: 1, max: 2 }) })),
@@ -169,7 +169,7 @@ const batch = fc.record({
 /** Everything that changes a store outside of a batch. */
 type Other = typeof other extends fc.Arbitrary<infer O> ? O : never;
 
-function change(store: Store, now: number, { what, key, id, on }: Other): Promise<unknown> {
+export function change(store: Store, now: number, { what, key, id, on }: Other): Promise<unknown> {
   const about = { hide: [], oneTime: true, by: 'user:ann', createdAt: now, access: 'act' as const };
   switch (what) {
     case 'delete':
@@ -191,7 +191,7 @@ function change(store: Store, now: number, { what, key, id, on }: Other): Promis
   }
 }
 
-async function settle(store: Store, { fence, changesRow, row, ...about }: RandomPart): Promise<Part> {
+export async function settle(store: Store, { fence, changesRow, row, ...about }: RandomPart): Promise<Part> {
   const now = await store.runRow(about);
   const decided = fence === null ? (now ? { ctl: now.ctl } : ('new' as const)) : fence;
   const part: Part = { ...about, fence: typeof decided === 'number' ? { ctl: decided } : decided } as Part;
@@ -202,7 +202,7 @@ async function settle(store: Store, { fence, changesRow, row, ...about }: Random
 const byEnd = (a: LeaseRow, b: LeaseRow) => a.expires - b.expires || JSON.stringify(a).localeCompare(JSON.stringify(b));
 
 /** Everything that can be read of a store of the model's tenants, runs and nodes. */
-async function readAll(store: Store, now: number): Promise<unknown> {
+export async function readAll(store: Store, now: number): Promise<{ commits: unknown }> {
   const tasks = [{ name: 'work', version: '2' }, { name: 'other' }];
   const ofRuns = tenants.flatMap((tenant) => runs.map((run) => ({ tenant, run })));
   return {

@@ -178,7 +178,7 @@ function addRow(add: (table: string, row: object) => void, part: number, { row, 
   add('create', { ...shown, ...names, external, queue: queue === undefined ? null : nameIn(queue), tags: unique });
 }
 
-function queueRow({ node, task, version, queue, priority, at, slots, rate }: QueueRow): object {
+export function queueRow({ node, task, version, queue, priority, at, slots, rate }: QueueRow): object {
   const row = { node: nameIn(node), task: nameIn(task), queue: nameIn(queue), priority, at };
   const versioned = version === undefined ? row : { ...row, version: nameIn(version) };
   if (!slots && !rate) return versioned;

@@ -38,7 +38,7 @@ const migrations: readonly { sql: string; minReader: number }[] = [
 ];
 
 /** Whoever changes the layout, the partitions or the epoch holds this lock; ten servers may start at once. */
-const LOCK = "SELECT pg_advisory_xact_lock(hashtext('millrace'))";
+export const LOCK = "SELECT pg_advisory_xact_lock(hashtext('millrace'))";
 
 /**
  * What tells one history of the database from another: the cluster, its timeline (new after every failover and every

@@ -71,7 +71,7 @@ function eventsOf(text: string, skip: number): string[] {
   return skip === 0 ? events : events.slice(skip);
 }
 
-function pieceOf({ seq, through, controls, text }: Chunk): TailText {
+export function pieceOf({ seq, through, controls, text }: Chunk): TailText {
   const count = through - seq + 1;
   const plain = typeof text === 'string' ? text : zstdDecompressSync(text).toString();
   return { seq, count, text: plain, controls: controlSeqs(controls, seq, count) };

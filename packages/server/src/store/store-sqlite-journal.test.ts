@@ -148,7 +148,7 @@ describe('a long log', () => {
   });
 });
 
-test('[STO-114] where there is no room to settle, a small batch is still written', async () => {
+test('[STO-128] where there is no room to settle, a small batch is still written', async () => {
   const store = openSqliteStore({ folder: newFolder(), clock, late: 60_000, maxPages: 120 });
   open.push(store);
   const commit = committer(store);

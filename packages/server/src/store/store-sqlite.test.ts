@@ -15,9 +15,11 @@ storeModelSuite(
   'the SQLite store that settles at every commit',
   () => new MemoryStore('0k3v9x2aa00000000'),
   settling(0),
+  60,
 );
 storeModelSuite(
   'the SQLite store that settles now and then',
   () => new MemoryStore('0k3v9x2aa00000000'),
   settling(4_000),
+  60,
 );
