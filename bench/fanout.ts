@@ -160,6 +160,12 @@ report(
     ],
     ...{ claims, tables },
     settings: hot.map(({ name }) => [name, figures.settings('hundred', name)]),
+    ...(single && {
+      constants: {
+        deliveriesPerCore: figures.median('hundred', us, 'deliveries') / figures.median('hundred', us, 'serverCpu'),
+        eventMicroseconds: figures.median('many', us, 'cpu'),
+      },
+    }),
   },
   values.write,
 );

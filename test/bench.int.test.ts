@@ -18,14 +18,14 @@ describe('a benchmark, at its smallest and without peers', () => {
   test('[BEN-1] jobs: every job is complete in its own records, with its whole log', async () => {
     const run = bench(['jobs', ...quick, '--seed', '7']);
     expect(await run.exited, run.output).toBe(0);
-    expect(run.output).toMatch(/^Millrace, SQLite: 490 jobs completed a round; SQLite synchronous=FULL/m);
-    expect(run.output).toMatch(/^bare SQL, 4 events: 440 jobs completed a round/m);
+    expect(run.output).toMatch(/^- Millrace: 490 jobs completed a round; SQLite synchronous=FULL/m);
+    expect(run.output).toMatch(/^- bare SQL, 4 events: 440 jobs completed a round/m);
   }, 60_000);
 
   test('[BEN-1] steps: every workflow is complete, with all its steps in its log', async () => {
     const run = bench(['steps', ...quick]);
     expect(await run.exited, run.output).toBe(0);
-    expect(run.output).toMatch(/^Millrace, SQLite: 8 workflows a round, 17 completed/m);
+    expect(run.output).toMatch(/^- Millrace: 8 workflows a round, 17 completed/m);
   }, 60_000);
 
   test.concurrent.for([

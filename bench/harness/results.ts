@@ -34,9 +34,9 @@ export function report(section: Section, write: boolean): void {
 const kept = new URL('../results.json', import.meta.url);
 
 /** What the benchmarks have found so far, as far as it was written. */
-export function readResults(): Written[] {
-  return existsSync(kept)
-    ? (JSON.parse(readFileSync(kept, 'utf8'), (_key, value) => value ?? Number.NaN) as Written[])
+export function readResults(file: string | URL = kept): Written[] {
+  return existsSync(file)
+    ? (JSON.parse(readFileSync(file, 'utf8'), (_key, value) => value ?? Number.NaN) as Written[])
     : [];
 }
 

@@ -51,17 +51,3 @@ export function runRound(contender: Contender, request: unknown): Promise<RoundA
     });
   });
 }
-
-/** Rounds of all contenders, interleaved, so that what else the machine does touches all alike. */
-export async function interleave(
-  rounds: number,
-  contenders: readonly (Contender & { request: unknown })[],
-): Promise<Map<string, RoundAnswer[]>> {
-  const answers = new Map<string, RoundAnswer[]>(contenders.map(({ name }) => [name, []]));
-  for (let round = 0; round < rounds; round++) {
-    for (const contender of contenders) {
-      answers.get(contender.name)?.push(await runRound(contender, contender.request));
-    }
-  }
-  return answers;
-}

@@ -54,6 +54,7 @@ export class World implements Truth {
   readonly producers: Producer[] = [];
   readonly runs: string[] = [];
   readonly sqlite: boolean;
+  readonly firstEpoch: string;
   #history: History;
   #worker: Worker | undefined;
   #workers = 0;
@@ -68,6 +69,7 @@ export class World implements Truth {
     this.trace = new Trace(keepTrace);
     this.sqlite = dice.chance(0.25);
     this.#history = new History(this.sqlite ? sqlite(this.clock) : new MemoryStore('e1'));
+    this.firstEpoch = this.ledger.epoch;
     this.bus = new LossyBus(part(), this.traffic);
     this.network = new Network(part(), this.traffic);
     this.names = ['north', 'south', 'east'].slice(0, dice.between(1, 3));

@@ -99,3 +99,26 @@ test('[SCH-8] each option of the scheduler can be set from outside, and of an ov
     retentionDays: { completed: 0, failed: 1, cancelled: 7 },
   });
 });
+
+test('[CLI-42] MILLRACE_BLOBS names a bucket, and Amazon’s own variables its keys, region and address', () => {
+  const keys = { AWS_ACCESS_KEY_ID: 'id', AWS_SECRET_ACCESS_KEY: 'key' };
+  expect(readConfig({}).blobs).toBeUndefined();
+  expect(readConfig({ MILLRACE_BLOBS: 's3://my-box', ...keys }).blobs).toEqual({
+    ...{ bucket: 'my-box', prefix: '', region: 'us-east-1', accessKeyId: 'id', secretAccessKey: 'key' },
+  });
+  const more = { AWS_REGION: 'eu-north-1', AWS_ENDPOINT_URL: 'http://127.0.0.1:9000', AWS_SESSION_TOKEN: 's' };
+  expect(readConfig({ MILLRACE_BLOBS: 's3://box/mill//runs', ...keys, ...more }).blobs).toMatchObject({
+    ...{ bucket: 'box', prefix: 'mill/runs/', region: 'eu-north-1', endpoint: 'http://127.0.0.1:9000' },
+    sessionToken: 's',
+  });
+});
+
+test.each([
+  [{ MILLRACE_BLOBS: 'box' }, /MILLRACE_BLOBS is "box". Expected s3:\/\/BUCKET/],
+  [{ MILLRACE_BLOBS: 's3://box/../x' }, /MILLRACE_BLOBS is/],
+  [{ MILLRACE_BLOBS: 's3://box', AWS_ACCESS_KEY_ID: '' }, /AWS_ACCESS_KEY_ID/],
+  [{ MILLRACE_BLOBS: 's3://box', AWS_ENDPOINT_URL: 'box:9000' }, /AWS_ENDPOINT_URL is "box:9000"/],
+])('[CLI-42] %o is refused', (env, message) => {
+  const keys = { AWS_ACCESS_KEY_ID: 'id', AWS_SECRET_ACCESS_KEY: 'key' };
+  expect(() => readConfig({ ...keys, ...env })).toThrow(message);
+});

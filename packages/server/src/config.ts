@@ -15,6 +15,8 @@ export interface Config {
   databaseUrl?: string;
   /** carries the hints between servers that share a database; without it Postgres does, less swiftly */
   redisUrl?: string;
+  /** where files are kept; without it in the store's database */
+  blobs?: BlobsConfig;
   /** HS256 secret; without it and without `jwksUrl` the server makes its own and stays on loopback */
   secret?: string;
   jwksUrl?: string;
@@ -35,6 +37,19 @@ export interface Config {
   /** runs that one user may start in a minute; 0 = as many as they like */
   createRate: number;
   logLevel: LogLevel;
+}
+
+/** A bucket in S3, or in something that speaks its language. */
+export interface BlobsConfig {
+  bucket: string;
+  /** what all keys begin with; '' or ends in a slash */
+  prefix: string;
+  region: string;
+  /** http(s)://host:port; without it Amazon's own of the region */
+  endpoint?: string;
+  accessKeyId: string;
+  secretAccessKey: string;
+  sessionToken?: string;
 }
 
 /** All in ms. */
@@ -102,6 +117,7 @@ export function readConfig(env: Record<string, string | undefined>, overrides: C
   const jwksUrl = text('MILLRACE_JWKS_URL');
   const databaseUrl = text('DATABASE_URL');
   const redisUrl = text('REDIS_URL');
+  const blobs = text('MILLRACE_BLOBS');
   const config: Config = {
     port: number('PORT', DEFAULT_PORT, 0, 65_535),
     ports: words('MILLRACE_PORTS').map((value) => wholeNumber('MILLRACE_PORTS', value, 1, 65_535)),
@@ -110,6 +126,7 @@ export function readConfig(env: Record<string, string | undefined>, overrides: C
     store: choice('MILLRACE_STORE', ['sqlite', 'memory', 'postgres'], databaseUrl ? 'postgres' : 'sqlite'),
     ...(databaseUrl === undefined ? {} : { databaseUrl }),
     ...(redisUrl === undefined ? {} : { redisUrl }),
+    ...(blobs === undefined ? {} : { blobs: bucketOf(blobs, text) }),
     ...(secret === undefined ? {} : { secret }),
     ...(jwksUrl === undefined ? {} : { jwksUrl }),
     origins: words('MILLRACE_ORIGINS').map(originOf),
@@ -181,6 +198,31 @@ function checkStore({ store, databaseUrl, redisUrl }: Config): void {
 
 const hasScheme = (url: string, scheme: RegExp) =>
   /^[a-z]+:\/\//.test(url) && scheme.test(URL.parse(url)?.protocol ?? '');
+
+/** The keys and the region are named as Amazon's own programs name them. */
+function bucketOf(value: string, text: (name: string) => string | undefined): BlobsConfig {
+  const form = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/([\w./-]*))?$/.exec(value);
+  const [, bucket, path = ''] = form ?? [];
+  const names = path.split('/').filter((name) => name !== '');
+  if (bucket === undefined || names.some((name) => /^\.+$/.test(name)))
+    throw invalid('MILLRACE_BLOBS', value, 's3://BUCKET or s3://BUCKET/PREFIX');
+  const accessKeyId = text('AWS_ACCESS_KEY_ID');
+  const secretAccessKey = text('AWS_SECRET_ACCESS_KEY');
+  const sessionToken = text('AWS_SESSION_TOKEN');
+  const endpoint = text('AWS_ENDPOINT_URL');
+  if (accessKeyId === undefined || secretAccessKey === undefined) {
+    const detail = `MILLRACE_BLOBS is "${value}". Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY too.`;
+    throw new MillraceError('config_invalid', { detail, facts: { name: 'AWS_ACCESS_KEY_ID' } });
+  }
+  if (endpoint !== undefined && !hasScheme(endpoint, /^https?:$/))
+    throw invalid('AWS_ENDPOINT_URL', endpoint, 'an http or https address like http://127.0.0.1:9000');
+  return {
+    ...{ bucket, prefix: names.map((name) => `${name}/`).join(''), accessKeyId, secretAccessKey },
+    region: text('AWS_REGION') ?? 'us-east-1',
+    ...(endpoint === undefined ? {} : { endpoint }),
+    ...(sessionToken === undefined ? {} : { sessionToken }),
+  };
+}
 
 /** Numbers and names of a list that commas separate. */
 export function list(text: string | undefined): string[] {

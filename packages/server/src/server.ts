@@ -18,6 +18,8 @@ import { type Config, type ConfigOverrides, readConfig } from './config.ts';
 import { createEngine } from './engine/engine.ts';
 import type { Engine } from './engine/face.ts';
 import { createLocalLink } from './engine/local-link.ts';
+import type { Files } from './files/files.ts';
+import { S3Files } from './files/files-s3.ts';
 import { StoreFiles } from './files/files-store.ts';
 import { createApp, upgrade } from './http/app.ts';
 import { Listeners } from './http/listeners.ts';
@@ -126,7 +128,7 @@ export async function createServer(options: ServerOptions = {}): Promise<Server>
     closers.push(() => bus.close());
     const mute = carrier.trouble?.();
     if (mute !== undefined) log.warn(mute);
-    const files = new StoreFiles(store);
+    const files = openFiles(config, store, clock);
 
     const engine = createEngine({
       ...{
@@ -222,6 +224,12 @@ export async function openStore({ store, data, databaseUrl: url }: Config, clock
   return url !== undefined && store === 'postgres'
     ? openPostgresStore({ url, clock })
     : openSqliteStore({ folder: data, clock });
+}
+
+/** In the bucket that the configuration names, else in the store's database; those that are there already stay there. */
+function openFiles({ blobs }: Config, store: Store, clock: Clock): Files {
+  const before = new StoreFiles(store);
+  return blobs === undefined ? before : new S3Files(blobs, { clock, before });
 }
 
 /**

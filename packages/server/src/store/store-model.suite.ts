@@ -202,7 +202,7 @@ export async function settle(store: Store, { fence, changesRow, row, ...about }:
 const byEnd = (a: LeaseRow, b: LeaseRow) => a.expires - b.expires || JSON.stringify(a).localeCompare(JSON.stringify(b));
 
 /** Everything that can be read of a store of the model's tenants, runs and nodes. */
-export async function readAll(store: Store, now: number): Promise<{ commits: unknown }> {
+export async function readAll(store: Store, now: number): Promise<Record<string, unknown>> {
   const tasks = [{ name: 'work', version: '2' }, { name: 'other' }];
   const ofRuns = tenants.flatMap((tenant) => runs.map((run) => ({ tenant, run })));
   return {

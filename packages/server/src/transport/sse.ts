@@ -45,7 +45,8 @@ export async function sse(request: IncomingMessage, response: ServerResponse, op
     'cache-control': 'no-cache, no-transform',
     'x-accel-buffering': 'no',
   });
-  response.flushHeaders();
+  // A first byte tells a reader at once that no proxy holds the stream back.
+  response.write(':\n\n');
   const cancelComments = comment(clock, response);
   // A reader who left is no error; `close` follows.
   response.on('error', () => {});
