@@ -1,4 +1,7 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
 import { Process } from './process.ts';
 
 const started: Process[] = [];
@@ -29,6 +32,7 @@ describe('a benchmark, at its smallest and without peers', () => {
   }, 60_000);
 
   test.concurrent.for([
+    ['across', /^\| Postgres alone +\| +[\d.]+ \|/m],
     ['fanout', /^\| Millrace +\| +[\d.]+[kM]? \| +[\d.]+ \|/m],
     ['catchup', /^\| Millrace +\| +20 \|/m],
     ['connections', /^\| idle connections on one server +\| +200 \|/m],
@@ -45,11 +49,56 @@ describe('a benchmark, at its smallest and without peers', () => {
     },
   );
 
+  test('[BEN-5] append on Postgres: all is in the table, in as many bytes as in the bare one, with the settings', async () => {
+    const run = bench(['append', ...quick, '--store', 'postgres']);
+    expect(await run.exited, run.output).toBe(0);
+    const bytes = (name: string) => Number(new RegExp(`^\\| ${name} .* (\\d+) \\|$`, 'm').exec(run.output)?.[1]);
+    expect(bytes('Millrace')).toBeGreaterThan(200);
+    expect(Math.abs(bytes('Millrace') - bytes('unnest of 1000'))).toBeLessThan(3);
+    expect(run.output).toMatch(/^- Millrace: Postgres fsync=on .*synchronous_commit=on/m);
+    expect(run.output).toMatch(/^- unnest of 1000: Postgres fsync=on .*synchronous_commit=on/m);
+  }, 60_000);
+
   test('append: prints the engine beside the bare insert', async () => {
     const run = bench(['append', ...quick]);
     expect(await run.exited, run.output).toBe(0);
     expect(run.output).toMatch(/^ +1000 \| .*k .*\| .*k .*\| \d/m);
   }, 60_000);
+});
+
+describe('the simulator', () => {
+  const constants = {
+    ...{ eventsPerSecond: 100_000, commitsPerSecond: 1_000, eventBytes: 200, jobsPerSecond: 10_000 },
+    ...{ deliveriesPerCore: 1_000_000, eventMicroseconds: 10, redisHopMs: 1, postgresHopMs: 3 },
+  };
+  const kept = (found: Record<string, number>) => {
+    const folder = mkdtempSync(join(tmpdir(), 'millrace-bench-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const file = join(folder, 'results.json');
+    const benches = ['across', 'append --store postgres', 'fanout', 'jobs --store postgres'];
+    writeFileSync(file, JSON.stringify(benches.map((name) => ({ bench: name, constants: found }))));
+    return file;
+  };
+
+  test('[BEN-7] reckons with what was measured: databases, how busy, acknowledgement, servers', async () => {
+    const asked = ['--events', '40000', '--jobs', '1000', '--followers', '11', '--results', kept(constants)];
+    const run = bench(['simulate', ...asked]);
+    expect(await run.exited, run.output).toBe(0);
+    expect(run.output).toContain('One Postgres is busy to 70 % at 70.0k events/s.');
+    // 40k/100k + 1k/10k = 50 %: a shared commit lasts 1 ms ÷ 0.5; 0.4 + 0.4 cores, of which 0.7 may be busy.
+    expect(run.output).toMatch(/^\| 40\.0k \| +1000 \| +11\.0 \| +1 \| +50 % \| +3\.00 \| +2 \| +691 \|$/m);
+    // 170 % is more than two databases may be busy.
+    expect(run.output).toMatch(/^\| +160k \| .* +3 \| +57 % \|/m);
+  });
+
+  test('[BEN-7] names what was not measured, and how it is', async () => {
+    const { eventBytes: _, ...rest } = constants;
+    const run = bench(['simulate', '--results', kept(rest)]);
+    expect(await run.exited, run.output).toBe(1);
+    expect(run.output).toMatch(
+      /Not measured yet: eventBytes\. Run:\s+npm run bench -- append --store postgres --write/,
+    );
+  });
 });
 
 test.each([
