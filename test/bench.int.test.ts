@@ -32,7 +32,6 @@ describe('a benchmark, at its smallest and without peers', () => {
   }, 60_000);
 
   test.concurrent.for([
-    ['across', /^\| Postgres alone +\| +[\d.]+ \|/m],
     ['fanout', /^\| Millrace +\| +[\d.]+[kM]? \| +[\d.]+ \|/m],
     ['catchup', /^\| Millrace +\| +20 \|/m],
     ['connections', /^\| idle connections on one server +\| +200 \|/m],
@@ -52,11 +51,20 @@ describe('a benchmark, at its smallest and without peers', () => {
   test('[BEN-5] append on Postgres: all is in the table, in as many bytes as in the bare one, with the settings', async () => {
     const run = bench(['append', ...quick, '--store', 'postgres']);
     expect(await run.exited, run.output).toBe(0);
-    const bytes = (name: string) => Number(new RegExp(`^\\| ${name} .* (\\d+) \\|$`, 'm').exec(run.output)?.[1]);
+    const bytes = (name: string) =>
+      Number(new RegExp(`^\\| ${name} .* (\\d+) \\| +\\S+ \\|$`, 'm').exec(run.output)?.[1]);
     expect(bytes('Millrace')).toBeGreaterThan(200);
     expect(Math.abs(bytes('Millrace') - bytes('unnest of 1000'))).toBeLessThan(3);
     expect(run.output).toMatch(/^- Millrace: Postgres fsync=on .*synchronous_commit=on/m);
     expect(run.output).toMatch(/^- unnest of 1000: Postgres fsync=on .*synchronous_commit=on/m);
+  }, 60_000);
+
+  test('[BEN-6] across: followers on both servers get everything, with Redis and without', async () => {
+    const run = bench(['across', ...quick]);
+    expect(await run.exited, run.output).toBe(0);
+    for (const hints of ['Redis', 'Postgres alone']) {
+      expect(run.output).toMatch(new RegExp(`^\\| ${hints} +(\\| +[\\d.]+ ){4}\\|$`, 'm'));
+    }
   }, 60_000);
 
   test('append: prints the engine beside the bare insert', async () => {
@@ -86,9 +94,9 @@ describe('the simulator', () => {
     expect(await run.exited, run.output).toBe(0);
     expect(run.output).toContain('One Postgres is busy to 70 % at 70.0k events/s.');
     // 40k/100k + 1k/10k = 50 %: a shared commit lasts 1 ms ÷ 0.5; 0.4 + 0.4 cores, of which 0.7 may be busy.
-    expect(run.output).toMatch(/^\| 40\.0k \| +1000 \| +11\.0 \| +1 \| +50 % \| +3\.00 \| +2 \| +691 \|$/m);
+    expect(run.output).toMatch(/^\| 40\.0k +\| +1000 \| +11\.0 \| +1 \| +50 % \| +3\.00 \| +2 \| +691 \|$/m);
     // 170 % is more than two databases may be busy.
-    expect(run.output).toMatch(/^\| +160k \| .* +3 \| +57 % \|/m);
+    expect(run.output).toMatch(/^\| 160k +\| .* +3 \| +57 % \|/m);
   });
 
   test('[BEN-7] names what was not measured, and how it is', async () => {
@@ -119,5 +127,5 @@ test.each([
 test('an unknown benchmark is answered with those that there are', async () => {
   const run = bench(['nothing']);
   expect(await run.exited, run.output).toBe(1);
-  expect(run.output).toMatch(/There is no benchmark nothing.*Benchmarks: append,.* jobs,.*steps/s);
+  expect(run.output).toMatch(/There is no benchmark nothing.*Benchmarks: across, append,.* jobs,.*steps/s);
 });

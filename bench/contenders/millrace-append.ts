@@ -22,7 +22,7 @@ await contend<AppendRequest>(async ({ events, runs, producers }, onClose) => {
     ids[run] = (await server.engine.create(caller, { workflow: 'bench', external: true })).id;
   });
   let next = 0;
-  const pass = async (count: number) => {
+  const pass = async (count: number, width = producers) => {
     const marks: number[] = [];
     const end = next + count;
     const produce = async () => {
@@ -34,12 +34,16 @@ await contend<AppendRequest>(async ({ events, runs, producers }, onClose) => {
         marks.push(performance.now());
       }
     };
-    await Promise.all(Array.from({ length: producers }, produce));
+    await Promise.all(Array.from({ length: width }, produce));
     return marks;
   };
   await pass(Math.ceil(events / 10));
   const began = performance.now();
   const found = speeds(began, await pass(events));
+  const alone = Math.ceil(events / 100);
+  const started = performance.now();
+  await pass(alone, 1);
+  const single = (alone * 1_000) / (performance.now() - started);
   const client = new Client({ connectionString: env.DATABASE_URL });
   await client.connect();
   // What was appended is content; how a run begins is control.
@@ -49,5 +53,8 @@ await contend<AppendRequest>(async ({ events, runs, producers }, onClose) => {
   await client.end();
   const { kept, bytes } = rows[0] as { kept: number; bytes: number };
   if (kept !== next) throw new Error(`${kept} of ${next} events are in the log.`);
-  return { settings: `${settings}, ${producers} waiting producers, embedded`, figures: { ...found, bytes } };
+  return {
+    settings: `${settings}, ${producers} waiting producers, embedded`,
+    figures: { ...found, bytes, alone: single },
+  };
 });

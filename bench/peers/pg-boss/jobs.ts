@@ -7,7 +7,7 @@ import { contendWithJobs, type Job } from '../../harness/job-load.ts';
 import { startPostgres } from '../../harness/postgres.ts';
 
 const QUEUE = 'job';
-/** The fastest here of 1, 2 and 4 loops, of batches of 50, 100 and 200, and of 10, 20 and 40 connections. */
+/** No slower here than 1 or 4 loops, batches of 50 or 200, and 5 or 20 connections. */
 const LOOPS = 2;
 const BATCH = 100;
 const POOL = 10;

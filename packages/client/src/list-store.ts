@@ -81,6 +81,7 @@ export class ListStore implements Store<ListSnapshot> {
   refused(error: MillraceError): void {
     this.#status = 'error';
     this.#error = error;
+    this.#followed = false;
     this.#dirty = true;
   }
 
@@ -112,7 +113,7 @@ export class ListStore implements Store<ListSnapshot> {
   }
 
   #told(rows: readonly RunSummary[], total: number): void {
-    this.#repaired ||= this.#status !== 'loading' && !this.#asked;
+    this.#repaired ||= this.#status !== 'loading' && !this.#asked && !this.#followed;
     this.#rows = [...rows];
     this.#total = total;
     this.#counted = total > rows.length ? rows.at(-1) : undefined;

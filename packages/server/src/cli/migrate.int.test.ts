@@ -26,8 +26,12 @@ async function migrate(from: string, to: string): Promise<{ code: number | null;
     env: { PATH, HOME, NO_COLOR: '1', REDIS_URL: 'redis://127.0.0.1:1' },
   });
   const said = { out: '', err: '' };
-  child.stdout.on('data', (part: Buffer) => void (said.out += String(part)));
-  child.stderr.on('data', (part: Buffer) => void (said.err += String(part)));
+  child.stdout.on('data', (part: Buffer) => {
+    said.out += String(part);
+  });
+  child.stderr.on('data', (part: Buffer) => {
+    said.err += String(part);
+  });
   return new Promise((resolve) => child.once('close', (code) => resolve({ code, ...said })));
 }
 
@@ -46,7 +50,7 @@ test('[CLI-40] migrate takes a stopped server’s runs to Postgres, where their 
   const created = await ask(before, 'POST', '/api/runs', { workflow: 'x', external: true });
   const { id } = (await created.json()) as { id: string };
   const events = [{ type: 'log', data: { level: 'info', message: 'x'.repeat(70_000) } }];
-  expect((await ask(before, 'POST', `/api/runs/${id}/events`, { events })).ok).toBe(true);
+  expect((await ask(before, 'POST', `/api/runs/${id}/events`, events)).ok).toBe(true);
   const log = await before.store.readLog({ tenant: 'default', run: id }, 0, { events: 99, bytes: 1e9 });
   const to = postgres.url();
   const early = await migrate(folder, to);
@@ -62,7 +66,7 @@ test('[CLI-40] migrate takes a stopped server’s runs to Postgres, where their 
   try {
     expect(after.store.epoch).toBe(before.store.epoch);
     expect(await after.store.readLog({ tenant: 'default', run: id }, 0, { events: 99, bytes: 1e9 })).toEqual(log);
-    expect((await ask(after, 'POST', `/api/runs/${id}/events`, { events })).ok).toBe(true);
+    expect((await ask(after, 'POST', `/api/runs/${id}/events`, events)).ok).toBe(true);
   } finally {
     await after.close();
   }

@@ -42,6 +42,22 @@ test('[HUB-40] a list is the rows that match, newest first, then a row for each 
   ]);
 });
 
+test('[HUB-47] a list by status that has more runs than rows is counted again within a second of a change beyond them', async () => {
+  const { connection, rows } = await list({ status: ['created'], limit: 1 }, operator);
+  expect(rows).toEqual(['r3']);
+  expect(connection.of('rows')[0]?.total).toBe(3);
+  await start('r1');
+  await start('r2');
+  await turn();
+  expect(connection.of('rows')).toHaveLength(1);
+  writer.clock.advance(1_000);
+  await vi.waitFor(() => expect(connection.of('rows')).toHaveLength(2));
+  expect(connection.of('rows')[1]).toMatchObject({ total: 1, rows: [{ id: 'r3' }] });
+  await start('r3');
+  await turn();
+  expect(connection.of('gone')).toMatchObject([{ run: 'r3' }]);
+});
+
 test.each<[string, ListQuery, Partial<Principal>, string[]]>([
   ['a user: their own', {}, {}, ['r3', 'r1']],
   ["a user asking for another's", { owner: 'bob' }, {}, []],

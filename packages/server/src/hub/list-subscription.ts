@@ -1,4 +1,4 @@
-import { type ListQuery, MillraceError, type RunSummary, toProblem } from '@millrace/protocol';
+import { type Clock, type ListQuery, MillraceError, type RunSummary, toProblem } from '@millrace/protocol';
 import { hasScope, type Principal, redactSummary } from '../auth/auth.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { RunRow, Store } from '../store/store.ts';
@@ -11,9 +11,12 @@ import { belongs } from './run-row.ts';
 
 const DEFAULT_ROWS = 50;
 const MOST_ROWS = 500;
+/** ms between two countings of runs that no row stands for */
+const COUNT_MS = 1_000;
 
 export interface ListOptions {
   store: Store;
+  clock: Clock;
   feeds: RowFeeds;
   metrics: Metrics;
   outbox: Outbox;
@@ -24,7 +27,8 @@ export interface ListOptions {
 /**
  * One list of one connection: the rows that match, whole, then each row that changes. The last state wins: of
  * several changes of a run in one turn, or while the connection is full, only the newest is sent. What changed
- * too much to be remembered is read again, and sent whole.
+ * too much to be remembered is read again, and sent whole. So are, at most once a second, the rows of a list by status
+ * that has more runs than rows: runs beyond its rows come and go, and only a query knows how many there are.
  */
 export class ListSubscription implements RowListener {
   readonly #options: ListOptions;
@@ -37,6 +41,9 @@ export class ListSubscription implements RowListener {
   #told = new Map<string, number>();
   #changed = new Map<string, RowChange>();
   #stale = true;
+  /** there are runs by status that no row stands for */
+  #counts = false;
+  #cancelCount: (() => void) | undefined;
   #working = true;
   #closed = false;
 
@@ -57,6 +64,7 @@ export class ListSubscription implements RowListener {
 
   close(): void {
     this.#closed = true;
+    this.#cancelCount?.();
     this.#silence();
     this.#options.members?.close();
   }
@@ -80,6 +88,7 @@ export class ListSubscription implements RowListener {
     const { row, queue, ctl } = change;
     if (ctl !== undefined && ctl <= (this.#told.get(row.id) ?? 0)) return;
     if (!this.#told.has(row.id) && !this.#changed.has(row.id)) {
+      if (this.#counts) this.#countSoon();
       // Which queue a row is in, only a query can tell then.
       if (ctl !== undefined && this.#query.queue !== undefined) return this.stale();
       if (!belongs(row, queue, this.#query, this.#principal)) return;
@@ -93,6 +102,13 @@ export class ListSubscription implements RowListener {
     this.#stale = true;
     this.#changed.clear();
     this.#wake();
+  }
+
+  #countSoon(): void {
+    this.#cancelCount ??= this.#options.clock.after(COUNT_MS, () => {
+      this.#cancelCount = undefined;
+      this.stale();
+    });
   }
 
   #wake(): void {
@@ -117,6 +133,7 @@ export class ListSubscription implements RowListener {
     this.#stale = false;
     const { rows, total } = await this.#readRows();
     if (this.#closed) return;
+    this.#counts = this.#query.status !== undefined && total > rows.length;
     this.#told = new Map(rows.map(({ summary }) => [summary.id, summary.seq]));
     const seen = rows.map(({ summary }) => redactSummary(summary, this.#principal));
     this.#options.outbox.send(frameBytes({ type: 'rows', list: this.#id, rows: seen, total }));

@@ -179,8 +179,8 @@ export class NativeSession implements Session, Expiring, Destination {
     const outbox = this.outbox;
     const makeRoom = () => this.#makeRoom(false);
     const members = events ? new ListMembers(parts, this.#principal, id, { outbox, after, makeRoom }) : undefined;
-    const { store, feeds, metrics } = parts;
-    const options = { store, feeds, metrics, outbox, ...(members ? { members } : {}) };
+    const { store, clock, feeds, metrics } = parts;
+    const options = { store, clock, feeds, metrics, outbox, ...(members ? { members } : {}) };
     const list = new ListSubscription(options, this.#principal, id, query);
     this.#lists.set(id, list);
     this.#ok(id, {});
