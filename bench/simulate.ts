@@ -35,7 +35,7 @@ const names = Object.keys(sources) as (keyof ClusterConstants)[];
 
 if (values.measure) {
   for (const bench of new Set(Object.values(sources).map(([name]) => name))) {
-    const args = [...process.execArgv, fileURLToPath(new URL('bench.ts', import.meta.url)), ...bench.split(' ')];
+    const args = [...process.execArgv, fileURLToPath(new URL('./bench.ts', import.meta.url)), ...bench.split(' ')];
     execFileSync(process.execPath, [...args, '--write'], { stdio: 'inherit' });
   }
 }
