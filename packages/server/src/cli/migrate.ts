@@ -23,7 +23,7 @@ export const migrate = (host: Host) =>
         console.error(`${number(copied)} of ${number(events)} events`);
       });
       console.log(`${number(runs)} runs and ${number(events)} events are now in ${placeOf(config)}.`);
-      console.log(`${resolve(args.from)} is as it was; start no server on it any more.`);
+      console.log(`${resolve(args.from)} still holds its runs; start no server on it any more.`);
     },
   });
 
