@@ -51,7 +51,8 @@ export function sqliteRuns(db: Database, places: ReturnType<typeof sqlitePlaces>
     return head ? { ...stored, head: head.head, ctl: head.ctl, at: head.at, ended: head.ended ? 1 : 0 } : stored;
   }
 
-  function settle(head: Head): void {
+  /** `placed`: the caller writes the run's place itself. */
+  function settle(head: Head, placed = false): void {
     const row = head.late?.row;
     const first = head.late?.first;
     if (!head.late || !row) return;
@@ -62,7 +63,7 @@ export function sqliteRuns(db: Database, places: ReturnType<typeof sqlitePlaces>
       const { id, tenant, run } = head;
       insert.run(id, tenant, run, owner, workflow, first.queue ?? null, status, summary.status, text, head.at);
       for (const tag of tags) insertTag.run(tenant, tag, id);
-      places.settle({ ...head, stored: 0, ctl: 0, at: 0, ended: false }, 0, 0);
+      if (!placed) places.settle({ ...head, stored: 0, ctl: 0, at: 0, ended: false }, 0, 0);
     } else {
       // Indexes are touched only where the status moved; `at` then is when it did, never later than the head's.
       const before = shownOf.get(head.id);

@@ -74,7 +74,7 @@ export function settleRun(tables: SqliteTables, head: Head, n: number, credit = 
     return spent;
   }
   const taken = late.bytes;
-  tables.runs.settle(head);
+  tables.runs.settle(head, true);
   tables.places.settle(head, n, loose);
   tables.keys.settle(head);
   tables.queue.settle(head.id);
