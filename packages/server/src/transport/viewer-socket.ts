@@ -17,6 +17,8 @@ export class ViewerSocket extends WebSocket implements Connection {
   earlyBytes = 0;
   /** heartbeats since the last sign of life */
   missed = 0;
+  /** heartbeats since it last took everything in */
+  blocked = 0;
   /** when the next heartbeat is due, in ms since the epoch */
   beatAt = 0;
 

@@ -203,6 +203,36 @@ test('[NET-6] a bad message is answered and the socket goes on; one over 1 MB cl
   await vi.waitFor(() => expect(one.code).toBe(1009));
 });
 
+test('[NET-10] a connection that takes nothing in is kept for five minutes, misses nothing when it wakes, and is cut after', async () => {
+  const asleep = client(bearer);
+  await greeted(asleep);
+  asleep.send({ type: 'subscribe', id: 1, run: 'r', after: '1' });
+  await vi.waitFor(() => expect(asleep.frames).toHaveLength(2));
+  let head = 1;
+  const fall = async () => {
+    asleep.ws.pause();
+    const text = 'x'.repeat(50_000);
+    for (let n = 0; n < 400; n++) await writer.append('r', [logLine(text)]);
+    head += 400;
+    await vi.waitFor(() => expect(below[0]?.writableLength).toBeGreaterThan(100_000));
+  };
+  const beats = (count: number) => {
+    for (let second = 0; second < count * 30; second++) writer.clock.advance(1_000);
+  };
+  await fall();
+  beats(5);
+  asleep.ws.resume();
+  await vi.waitFor(() => expect(asleep.ranges.at(-1)?.through).toBe(head), { timeout: 10_000 });
+  expectExact(asleep.ranges, 1, head);
+  beats(1);
+  await vi.waitFor(() => expect(asleep.pings).toBe(1));
+  await fall();
+  beats(9);
+  expect(below[0]?.destroyed).toBe(false);
+  beats(2);
+  await vi.waitFor(() => expect(below[0]?.destroyed).toBe(true));
+});
+
 test('[NET-7] the server pings every 30 s, and cuts a connection that gave two no answer', async () => {
   const lively = client(bearer);
   const dead = client({ options: { ...bearer.options, autoPong: false } });

@@ -12,6 +12,8 @@ import { ViewerSocket } from './viewer-socket.ts';
 const HELLO_MS = 5_000;
 /** heartbeats without any sign of life after which a connection is dead */
 const MISSED_HEARTBEATS = 2;
+/** heartbeats that a connection may take nothing in */
+const BLOCKED_HEARTBEATS = 10;
 
 export interface WebSocketOptions {
   hub: Hub;
@@ -30,7 +32,8 @@ export interface WebSocketHandler {
  * The token comes from `Authorization`, `?token=`, a subprotocol `bearer.TOKEN` beside `millrace.v1`, or from a
  * first frame `hello {token}` within 5 s. Refusals are told on the socket, because a browser cannot read the
  * answer to an upgrade: an `error` frame, then the error's close code. Heartbeat: a ping every 30 s; after two
- * without a sign of life the connection is cut. Messages over 1 MB close with 1009.
+ * without a sign of life the connection is cut. One that takes nothing in is kept for five minutes: it may be asleep.
+ * Messages over 1 MB close with 1009.
  */
 export function createWebSocketHandler({ hub, auth, clock, gate }: WebSocketOptions): WebSocketHandler {
   const sockets = new WebSocketServer({
@@ -48,6 +51,13 @@ export function createWebSocketHandler({ hub, auth, clock, gate }: WebSocketOpti
     }
     if (now < socket.beatAt) return;
     socket.beatAt += HEARTBEAT_MS;
+    // Whoever does not read cannot answer either: a ping would wait behind what waits already.
+    socket.blocked = socket.buffered() > 0 ? socket.blocked + 1 : 0;
+    if (socket.blocked > BLOCKED_HEARTBEATS) return socket.terminate();
+    if (socket.blocked > 0) {
+      socket.missed = 0;
+      return;
+    }
     if (socket.missed >= MISSED_HEARTBEATS) return socket.terminate();
     socket.missed += 1;
     if (socket.open) socket.ping();
