@@ -52,7 +52,7 @@ export const table: Row[] = [
     'metrics:interface',
   ]),
   inServer('transport', ['protocol', 'auth', 'metrics:interface', 'hub:face', 'engine:face']),
-  inServer('dialects', ['protocol', 'auth', 'metrics:interface', 'hub:face', 'engine:face']),
+  inServer('dialects', ['protocol', 'auth', 'metrics:interface', 'hub:face', 'engine:face', 'transport:interface']),
   inServer('http', [
     'protocol',
     'clock',
@@ -65,13 +65,14 @@ export const table: Row[] = [
     'files:interface',
     'metrics:interface',
   ]),
+  inServer('sources', ['protocol', 'clock', 'engine:face', 'auth', 'metrics:interface']),
   inServer('cli', ['protocol', 'client', 'config']),
   row(
     'server',
     ['server.ts', 'main.ts', 'index.ts'].map((file) => server + file),
     [
       ...['protocol', 'worker', 'clock', 'config', 'store', 'bus', 'metrics', 'auth', 'files', 'engine', 'scheduler'],
-      ...['hub', 'transport', 'dialects', 'http', 'cli'],
+      ...['hub', 'transport', 'dialects', 'sources', 'http', 'cli'],
     ],
   ),
 
@@ -84,7 +85,20 @@ export const table: Row[] = [
     ['react'],
     false,
   ),
-  row('client/vue', [`${client}vue/`, `${client}vue.ts`], ['client', 'present', 'protocol:types'], ['vue'], false),
+  row(
+    'client/vue',
+    [`${client}vue/`, `${client}vue.ts`],
+    ['client', 'present', 'protocol:types'],
+    ['vue', 'pinia', 'socket.io-client'],
+    false,
+  ),
+  row(
+    'client/zustand',
+    [`${client}zustand/`, `${client}zustand.ts`],
+    ['client', 'present', 'protocol'],
+    ['zustand'],
+    false,
+  ),
   row('client', [client], ['protocol'], [], false),
   row('console', ['packages/console/src/'], ['client', 'client/react', 'present', 'protocol:types'], 'declared', false),
 
@@ -105,6 +119,8 @@ export const interfaces = [
 export const confined = [
   { npm: 'zod', within: protocol, to: /(^|\/)catalogue\.ts$|\.schema\.ts$/ },
   { npm: 'better-sqlite3', within: server, to: /-sqlite[^/]*\.ts$/ },
+  { npm: 'socket.io-client', within: client, to: /\/vue\/use-web-socket\.ts$/ },
+  { npm: 'pinia', within: client, to: /\/vue\/execution-store\.ts$/ },
 ];
 
 /** Names that nothing but the listed files may use; `*` stands for any property. */

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import type { RequestListener } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import type { Clock, WorkerLink } from '@millrace/protocol';
 import { pino } from 'pino';
@@ -15,6 +16,9 @@ import { openPostgresBus } from './bus/bus-postgres.ts';
 import { openRedisBus, type RedisBusOptions } from './bus/bus-redis.ts';
 import { systemClock } from './clock.ts';
 import { type Config, type ConfigOverrides, readConfig } from './config.ts';
+import { channelsNamespace } from './dialects/channels.ts';
+import { executionsNamespace } from './dialects/executions.ts';
+import { runSocketService } from './dialects/run-socket.ts';
 import { createEngine } from './engine/engine.ts';
 import type { Engine } from './engine/face.ts';
 import { createLocalLink } from './engine/local-link.ts';
@@ -26,13 +30,21 @@ import { Listeners } from './http/listeners.ts';
 import type { Parts } from './http/parts.ts';
 import { StoreCheck } from './http/store-check.ts';
 import { createHub } from './hub/hub.ts';
+import type { Metrics } from './metrics/metrics.ts';
 import { PromMetrics } from './metrics/metrics-prom.ts';
 import { Scheduler } from './scheduler/scheduler.ts';
+import { JobControls } from './sources/job-controls.ts';
+import { JobIntake } from './sources/job-intake.ts';
+import { readPublication } from './sources/publication.ts';
+import type { RedisSourceOptions } from './sources/source-redis.ts';
+import { createReport, type WarnLog } from './sources/source-report.ts';
 import { newEpoch } from './store/epoch.ts';
 import type { Store } from './store/store.ts';
 import { MemoryStore } from './store/store-memory.ts';
 import { openPostgresStore } from './store/store-postgres.ts';
 import { openSqliteStore } from './store/store-sqlite.ts';
+import { createSocketServer } from './transport/socket-server.ts';
+import { createSocketIo } from './transport/socketio.ts';
 import { createWebSocketHandler } from './transport/websocket.ts';
 
 /** ms for closing; what Kubernetes gives by default is 30 s */
@@ -81,6 +93,8 @@ export interface Server {
   readonly config: Config;
   readonly engine: Engine;
   readonly store: Store;
+  readonly metrics: Metrics;
+  readonly log: WarnLog;
   /** The link of a worker that lives in this process. */
   localLink(tenant?: string): WorkerLink;
   /** A token that this server accepts; `ttl` in seconds, default an hour. */
@@ -114,6 +128,7 @@ export async function createServer(options: ServerOptions = {}): Promise<Server>
   try {
     // Standard output belongs to whoever started us: `millrace token` prints nothing but a token there.
     const log = pino({ level: config.logLevel }, pino.destination(2));
+    for (const warning of config.warnings) log.warn(warning);
     const metrics = new PromMetrics();
     const boot = uuidv7();
     const made = await openStore(config, clock);
@@ -159,16 +174,43 @@ export async function createServer(options: ServerOptions = {}): Promise<Server>
         }),
     });
 
+    const socketIo = createSocketIo({
+      ...{ auth, gate, clock, metrics },
+      namespaces: [executionsNamespace(hub), channelsNamespace({ hub, waits: (key) => engine.control(key) })],
+    });
+    closers.push(() => socketIo.close());
+
+    const intakeOf = (source: string) => {
+      const report = createReport(source, metrics, log);
+      const producer = store.producer.bind(store);
+      return { report, intake: new JobIntake({ engine, producer, skipped: report.skipped }) };
+    };
+    const published = intakeOf('http').intake;
+    if (config.redisUrl !== undefined) {
+      const about = { url: config.redisUrl, server: boot, tenant: DEFAULT_TENANT, clock };
+      closers.push(await openRedisSource({ ...about, ...intakeOf('redis') }, bus));
+    }
+
     let serving = true;
     const parts: Parts = {
       ...{ engine, store, files, hub, auth, gate, clock, metrics, log, boot, version },
       storeCheck: new StoreCheck(store, clock),
       schedules: scheduler.schedules,
+      publish: (caller, jobId, value) => {
+        const { message, from } = readPublication(value, jobId);
+        return published.take(caller, message, from);
+      },
       ready: () => serving,
       hintsTrouble: () => carrier.trouble?.(),
       exposition: () => metrics.exposition(),
-      sockets: [createWebSocketHandler({ hub, auth, clock, gate })],
+      sockets: [
+        createWebSocketHandler({ hub, auth, clock, gate }),
+        createSocketServer(runSocketService(hub), { auth, clock, gate }),
+        ...socketIo.paths.map((path) => ({ path, upgrade: socketIo.upgrade })),
+      ],
       console: consoleFolder ?? builtConsole(),
+      tokenless: !secured,
+      publishers: config.redisUrl !== undefined,
       bodyLimit: config.bodyLimit,
       proxies: config.proxies,
       rateLimit: config.rateLimit,
@@ -178,11 +220,12 @@ export async function createServer(options: ServerOptions = {}): Promise<Server>
     const listeners = new Listeners(clock);
     closers.push(() => listeners.close());
     closers.push(() => hub.stop('the server is shutting down', spread));
+    const serve: RequestListener = (request, response) => {
+      if (!socketIo.request(request, response)) app.routing(request, response);
+    };
     const ports: number[] = [];
     for (const port of [config.port, ...config.ports]) {
-      ports.push(
-        await listeners.open(config.host, port, (request, response) => app.routing(request, response), upgrade(parts)),
-      );
+      ports.push(await listeners.open(config.host, port, serve, upgrade(parts)));
     }
 
     const { promise: closed, resolve } = Promise.withResolvers<void>();
@@ -204,7 +247,7 @@ export async function createServer(options: ServerOptions = {}): Promise<Server>
     if (signals) endOnSignal(close, clock, config.drain + CLOSE_LIMIT_MS);
     return {
       url: urlOf(config.host, ports[0] as number),
-      ...{ ports, config, engine, store, close, closed },
+      ...{ ports, config, engine, store, metrics, log, close, closed },
       onClose: (step) => void steps.push(step),
       localLink: (tenant = DEFAULT_TENANT) => {
         const link = createLocalLink({ engine, caller: { tenant, by: 'worker:local' }, files, boot });
@@ -244,6 +287,21 @@ export async function openBus(
   if (store !== 'postgres' || databaseUrl === undefined) return new LocalBus();
   if (redisUrl !== undefined) return openRedisBus({ ...about, url: redisUrl, space });
   return openPostgresBus({ ...about, url: databaseUrl });
+}
+
+/** Reads the publishers of jobs, and tells them what becomes of their jobs. Answers how to close it. */
+async function openRedisSource(options: RedisSourceOptions, bus: Bus): Promise<() => Promise<void>> {
+  const { RedisSource } = await import('./sources/source-redis.ts');
+  const source = new RedisSource(options);
+  const controls = new JobControls();
+  const end = bus.subscribe(topics.rows(options.tenant), (message) => {
+    const control = message.kind === 'row' ? controls.next(message.row) : undefined;
+    if (control) source.tell(control);
+  });
+  return () => {
+    end();
+    return source.close();
+  };
 }
 
 /** The configured keys, else the data folder's own secret. */

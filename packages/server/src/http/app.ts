@@ -16,6 +16,7 @@ import { files } from './files.ts';
 import { guard } from './guard.ts';
 import { health } from './health.ts';
 import { inbox } from './inbox.ts';
+import { jobs } from './jobs.ts';
 import { knowledgeBaseRoutes } from './knowledge-bases.ts';
 import { links } from './links.ts';
 import { metricsPage } from './metrics.ts';
@@ -29,7 +30,7 @@ import { workers } from './workers.ts';
 import { workflows } from './workflows.ts';
 
 const resources = [
-  ...[runs, commands, descendants, events, waits, inbox, links, answers, schedules],
+  ...[runs, jobs, commands, descendants, events, waits, inbox, links, answers, schedules],
   ...[knowledgeBaseRoutes, workers, workflows, files, health, metricsPage],
 ];
 
@@ -83,7 +84,7 @@ export async function createApp(parts: Parts): Promise<FastifyInstance> {
         facts: { after },
       }),
   });
-  guard(app, auth);
+  guard(app, auth, parts);
 
   await openapi(app, parts.version);
   for (const routes of resources) await app.register(routes(parts));
@@ -98,7 +99,7 @@ export function upgrade({
 }: Pick<Parts, 'sockets'>): (request: IncomingMessage, socket: Duplex, head: Buffer) => void {
   return (request, socket, head) => {
     const path = (request.url ?? '').replace(/\?.*/, '');
-    const handler = sockets.find((one) => one.path === path);
+    const handler = sockets.find((one) => (one.path.endsWith('/') ? path.startsWith(one.path) : path === one.path));
     if (handler) return handler.upgrade(request, socket, head);
     const problem = problemOf(
       new MillraceError('not_found', { detail: `There is no socket at ${path.slice(0, 100)}.` }),
@@ -115,7 +116,7 @@ const PARAM_LIMIT = 2_000;
 const RATE_WINDOW_MS = 10_000;
 
 const corsOptions = {
-  methods: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'],
+  methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
   exposedHeaders: ['location', 'retry-after', 'x-request-id', 'etag'],
   maxAge: 600,
 };

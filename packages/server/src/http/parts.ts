@@ -1,15 +1,15 @@
-import type { IncomingMessage } from 'node:http';
-import type { Duplex } from 'node:stream';
+import type { PublicStatus } from '@millrace/protocol';
 import type { Clock } from '@millrace/protocol/clock';
 import type { FastifyBaseLogger } from 'fastify';
 import type { Gate } from '../auth/gate.ts';
 import type { ScopedAuth } from '../auth/scoped.ts';
-import type { Engine } from '../engine/face.ts';
+import type { Caller, Engine } from '../engine/face.ts';
 import type { Files } from '../files/files.ts';
 import type { Hub } from '../hub/face.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Schedules } from '../scheduler/face.ts';
 import type { Store } from '../store/store.ts';
+import type { SocketHandler } from '../transport/socket-server.ts';
 import type { StoreCheck } from './store-check.ts';
 
 /** What the HTTP side is built from; the composition root hands it over. */
@@ -24,6 +24,15 @@ export interface Parts {
   clock: Clock;
   metrics: Metrics;
   log: FastifyBaseLogger;
+  /** no keys are configured: whoever is on this machine may create jobs without a token */
+  tokenless: boolean;
+  /** publishers of jobs are read, so a job may be executed by one of them */
+  publishers: boolean;
+  /**
+   * Takes what a publisher says of its job. Errors: run_not_found, event_not_allowed, event_invalid, forbidden,
+   * invalid_transition, run_ended.
+   */
+  publish(caller: Caller, jobId: string, message: unknown): Promise<{ state: PublicStatus; repeated: boolean }>;
   /** this start of the server */
   boot: string;
   version: string;
@@ -43,10 +52,4 @@ export interface Parts {
   proxies: readonly string[];
   /** requests of one address in ten seconds */
   rateLimit: number;
-}
-
-/** Serves the upgrades of one path; refusals are its own to tell. */
-export interface SocketHandler {
-  readonly path: string;
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
 }

@@ -1,5 +1,7 @@
 import fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
+import { noMetrics } from '../metrics/metrics.ts';
+import { createHub } from './hub.ts';
 import { expectExact, FakeConnection, LogWriter, logLine, principal } from './log-writer.suite.ts';
 
 const step = fc.oneof(
@@ -54,3 +56,30 @@ test('[HUB-10] whatever is lost, stalled and written meanwhile, each reader gets
     { numRuns: 40 },
   );
 }, 30_000);
+
+test('[HUB-96] the time from an event to the write of its last follower is counted, in seconds', async () => {
+  const writer = new LogWriter();
+  const seconds: number[] = [];
+  const metrics = {
+    ...noMetrics,
+    observe: (name: string, took: number) => void (name === 'hub_delivery_seconds' && seconds.push(took)),
+  };
+  const { store, bus, clock } = writer;
+  const hub = createHub({
+    store,
+    bus,
+    clock,
+    metrics,
+    server: 'boot',
+    auth: { verify: async () => principal() },
+    submit: async () => ({ seq: 0 }),
+  });
+  await writer.create('r');
+  expect(seconds).toEqual([]);
+  const connection = new FakeConnection();
+  hub.connect(principal(), connection).receive(JSON.stringify({ type: 'subscribe', id: 1, run: 'r', after: 'e2:1' }));
+  await vi.waitFor(() => expect(connection.of('ok')).toHaveLength(1));
+  await writer.logs('r', 3);
+  expect(seconds).toEqual([0]);
+  hub.stop('the test is over');
+});

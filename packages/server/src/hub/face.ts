@@ -1,4 +1,4 @@
-import type { Clock, Json, Problem, RunCommand, RunFilter } from '@millrace/protocol';
+import type { Clock, Json, ListQuery, Problem, RunCommand, RunFilter, RunView } from '@millrace/protocol';
 import type { Auth, Principal } from '../auth/auth.ts';
 import type { Bus } from '../bus/bus.ts';
 import type { Metrics } from '../metrics/metrics.ts';
@@ -20,6 +20,8 @@ export interface Hub {
    * still be an HTTP error. Errors: forbidden, run_not_found, invalid_cursor, shutting_down.
    */
   follow(request: Follow): Promise<Following>;
+  /** A connection of a dialect: what it follows is opened one by one, and all of it goes out in one write a turn. */
+  attach(request: Attach): Attached;
   /** Looks at once for commits whose hints were lost, as the hub does every second by itself. */
   recheck(): Promise<void>;
   /** A scoped token's grant has ended: its connections are ended now, and not at the next look at the store. */
@@ -59,11 +61,85 @@ export interface Following {
   close(): void;
 }
 
+export interface Attach {
+  principal: Principal;
+  connection: Connection;
+  /** spells what is about the connection as a whole; its name is never compared */
+  encoding: Encoding;
+}
+
+/** The hub's end of a dialect's connection. It has ended when the connection is closed, by whichever side. */
+export interface Attached {
+  /** this very moment, in ms since the epoch */
+  now(): number;
+  /**
+   * Follows a run under `key`, which nothing may be followed under yet. Nothing of it is written before `begin`.
+   * Errors: forbidden, run_not_found, invalid_cursor, subscription_limit.
+   */
+  follow(request: AttachedRun): Promise<{ head: number; begin(): void }>;
+  /** Follows every run that is in a room, as runs come. Errors: forbidden, subscription_limit. */
+  room(request: AttachedRoom): void;
+  /** The view at head of the run that is followed under a key, as JSON text. Errors: run_not_found, run_deleted. */
+  view(key: string): Promise<{ seq: number; text: string }>;
+  /** Ends what is followed under a key; false = nothing was. */
+  unfollow(key: string): boolean;
+  /** How far each run was written: under its own key, or `KEY/RUN` in a room, at most the {@link ROOM_CURSORS} that moved last. */
+  cursors(): [key: string, seq: number][];
+  /** Gives a run a command; resolves after the commit. Errors: forbidden, run_not_found, and the command's own. */
+  command(
+    run: string,
+    command: RunCommand,
+    about?: { key?: string; ctl?: number },
+  ): Promise<{ seq: number; result?: Json }>;
+  /** Writes packets of the dialect's own, in order with what is followed. */
+  send(message: Buffer): void;
+  /** Writes what is left and closes the connection. */
+  end(code: number, reason: string): void;
+  /** The connection is gone. */
+  closed(): void;
+}
+
+export interface AttachedRun {
+  key: string;
+  run: string;
+  encoding: Encoding;
+  /** a cursor; without one the log is sent from its first event, unless a snapshot is wanted */
+  after?: string;
+  filter?: RunFilter;
+  snapshot?: boolean;
+}
+
+export interface AttachedRoom {
+  key: string;
+  /** the runs of the room; those that have ended before are left out */
+  query: Omit<ListQuery, 'limit' | 'status'>;
+  encoding: Encoding;
+  filter?: RunFilter;
+  /** whether runs that are under way are sent from their first event, or from now on; later ones come whole */
+  from: 'start' | 'now';
+  /** where a client that comes back stands: `cursors` of that time, without the room's key, and when that was (ms) */
+  back?: { at: number; cursors: Record<string, number> };
+}
+
 /** How the hub's words are spelled on a wire. Bytes are built once per encoding and shared by its readers. */
-export interface Encoding {
+export type Encoding = RangeEncoding | TaleEncoding;
+
+/** Events are spelled by themselves. */
+export interface RangeEncoding extends Spelling {
+  range(range: SeenRange, key: string): Buffer;
+  tale?: undefined;
+}
+
+/** Events are spelled by the view that each leads to. */
+export interface TaleEncoding extends Spelling {
+  /** `view`: the fold of everything before the range. It is never changed: `view` answers a new one. Empty = nothing is sent. */
+  tale(range: SeenRange, key: string, view: RunView): { message: Buffer; view: RunView };
+  range?: undefined;
+}
+
+interface Spelling {
   /** equal names spell equally */
   readonly name: string;
-  range(range: SeenRange, key: string): Buffer;
   /** `view` is the JSON text of the RunView */
   snapshot(place: Place, view: string): Buffer;
   gap(place: Place, gap: Gap): Buffer;
@@ -123,3 +199,5 @@ export const OUTBOX_LIMIT = 256 * 1024;
 export const MESSAGE_LIMIT = 1024 * 1024;
 /** run and list subscriptions of one connection */
 export const SUBSCRIPTION_LIMIT = 1_000;
+/** runs of one room whose cursors are told */
+export const ROOM_CURSORS = 50;

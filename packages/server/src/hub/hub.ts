@@ -1,5 +1,6 @@
 import { MillraceError } from '@millrace/protocol';
 import { topics } from '../bus/bus.ts';
+import { Attachment } from './attachment.ts';
 import { Expiries } from './expiry.ts';
 import type { Hub, HubOptions } from './face.ts';
 import { Follower } from './follower.ts';
@@ -16,7 +17,7 @@ interface Member {
 
 export function createHub(options: HubOptions): Hub {
   const { store, bus, clock, metrics, server } = options;
-  const logs = new RunLogs(store, bus, metrics);
+  const logs = new RunLogs({ store, bus, metrics, clock });
   const feeds = new RowFeeds(store, bus);
   const snapshots = new Snapshots(logs, metrics);
   const grants = new GrantWatch(options);
@@ -69,6 +70,14 @@ export function createHub(options: HubOptions): Hub {
       joined(follower);
       await follower.open();
       return follower;
+    },
+
+    attach(request) {
+      if (stopped) request.connection.close(1012, 'shutting_down');
+      const attachment = new Attachment(parts, request, left);
+      if (stopped) attachment.closed();
+      else joined(attachment);
+      return attachment;
     },
 
     recheck: () => repair.look(),

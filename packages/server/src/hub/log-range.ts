@@ -1,4 +1,4 @@
-import type { RunEvent } from '@millrace/protocol';
+import type { RunEvent, RunView } from '@millrace/protocol';
 import type { RunKey } from '../store/store.ts';
 import type { Encoding, SeenRange } from './face.ts';
 import type { Lens } from './lens.ts';
@@ -29,8 +29,8 @@ export class LogRange implements SeenRange {
   #seen: Map<string, SeenRange> | undefined;
   /** mostly there is one form, and it costs no map */
   #form: Form | undefined;
-  #formed: Buffer | undefined;
-  #others: Map<string, Buffer> | undefined;
+  #formed: Told | undefined;
+  #others: Map<string, Told> | undefined;
   /** bytes in memory: of the text and of what was built from it */
   weight: number;
 
@@ -54,21 +54,24 @@ export class LogRange implements SeenRange {
     return events.map((event) => lens.see(event)).filter((event) => event !== null);
   }
 
-  /** The bytes of one form of this stretch, built once. */
-  encoded(form: Form): Buffer {
+  /**
+   * The bytes of one form of this stretch, built once, and where its encoding spells by views, the view after it: `view`
+   * is the one before it, of which there is one per lens.
+   */
+  told(form: Form, view?: RunView): Told {
     if (this.#formed && form.name === this.#form?.name) return this.#formed;
     const known = this.#others?.get(form.name);
     if (known) return known;
-    const bytes = form.encoding.range(this.#through(form.lens), form.key);
-    this.weight += bytes.length;
+    const told = tellOf(form, this.#through(form.lens), view);
+    this.weight += told.message.length;
     if (this.#form) {
       this.#others ??= new Map();
-      this.#others.set(form.name, bytes);
+      this.#others.set(form.name, told);
     } else {
       this.#form = form;
-      this.#formed = bytes;
+      this.#formed = told;
     }
-    return bytes;
+    return told;
   }
 
   #through(lens: Lens): SeenRange {
@@ -89,6 +92,18 @@ export class LogRange implements SeenRange {
     }
     return seen;
   }
+}
+
+/** What a stretch says in one form: its bytes, and the view that it leads to where there was one before it. */
+export interface Told {
+  readonly message: Buffer;
+  readonly view?: RunView;
+}
+
+function tellOf({ encoding, key, lens }: Form, seen: SeenRange, view: RunView | undefined): Told {
+  if (!encoding.tale) return { message: encoding.range(seen, key) };
+  if (!view) throw new Error(`${encoding.name} needs the view before ${seen.seq}, seen ${lens.id || 'whole'}`);
+  return encoding.tale(seen, key, view);
 }
 
 const QUOTE = 0x22;

@@ -28,8 +28,9 @@ export class Outbox {
     return this.#bytes + this.#connection.buffered() > OUTBOX_LIMIT;
   }
 
+  /** An empty message is none. */
   send(message: Buffer): void {
-    if (this.#closed) return;
+    if (this.#closed || message.length === 0) return;
     this.#bytes += message.length;
     if (!this.#message) {
       this.#message = message;

@@ -14,7 +14,7 @@ test('[HUB-27] read pages are kept up to a number of bytes, what was built of th
   for (let place = 1; place <= 9; place++) cache.set(`p${place}`, page(place, 1_000));
   for (const place of [1, 2]) {
     const range = cache.get(`p${place}`)?.range;
-    for (const key of ['r', 'r|1']) range?.encoded(formOf(nativeEncoding, clear, key));
+    for (const key of ['r', 'r|1']) range?.told(formOf(nativeEncoding, clear, key));
   }
   const kept = () => [1, 2, 3, 4, 5, 6, 7, 8, 9].filter((place) => cache.get(`p${place}`));
   // Two pages weigh three times their text now, so four others had to go.

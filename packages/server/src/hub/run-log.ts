@@ -1,12 +1,13 @@
+import type { Clock, RunView } from '@millrace/protocol';
 import type { BusMessage } from '../bus/bus.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { RunKey, Store } from '../store/store.ts';
 import type { Encoding } from './face.ts';
 import { clear, type Lens } from './lens.ts';
 import { type Form, formOf, LogRange } from './log-range.ts';
-
 import type { PageCache } from './page-cache.ts';
 import { RunFold, type ViewText } from './run-fold.ts';
+import { viewAt } from './view-at.ts';
 
 /** Events of a page; pages end where their number does, so that readers meet at the same pages. */
 const PAGE_EVENTS = 256;
@@ -25,6 +26,13 @@ export interface LiveReader {
   behind(): void;
 }
 
+export interface RunLogParts {
+  store: Store;
+  metrics: Metrics;
+  clock: Clock;
+  cache: PageCache;
+}
+
 /** One followed run: how far its log is known to reach, its newest batches, and who is live on it. */
 export class RunLog {
   readonly key: RunKey;
@@ -35,18 +43,22 @@ export class RunLog {
   ended = false;
   readonly #store: Store;
   readonly #metrics: Metrics;
+  readonly #clock: Clock;
   readonly #cache: PageCache;
   #reading = new Map<number, Promise<LogRange | undefined>>();
   #folds = new Map<string, RunFold>();
+  /** views in the middle of the log that are being folded, by lens and seq */
+  #viewsAt = new Map<string, Promise<RunView>>();
   #forms = new Map<string, Form>();
   readonly #tailLimit: () => number;
   #tail: LogRange[] = [];
   #tailBytes = 0;
 
-  constructor(key: RunKey, store: Store, metrics: Metrics, cache: PageCache, tailLimit: () => number) {
+  constructor(key: RunKey, { store, metrics, clock, cache }: RunLogParts, tailLimit: () => number) {
     this.key = key;
     this.#store = store;
     this.#metrics = metrics;
+    this.#clock = clock;
     this.#cache = cache;
     this.#tailLimit = tailLimit;
   }
@@ -66,7 +78,10 @@ export class RunLog {
     this.#append(range);
     this.known = Math.max(this.known, through);
     this.ended ||= ended;
+    if (this.live.size === 0) return;
     for (const reader of this.live) reader.deliver(range);
+    // What the readers were handed is written before this.
+    queueMicrotask(() => this.#metrics.observe('hub_delivery_seconds', (this.#clock.now() - atOf(text)) / 1_000));
   }
 
   /** The log is known to reach `head`, by a row that was read or a hint without text. */
@@ -114,6 +129,17 @@ export class RunLog {
   /** The view through `lens` of everything known; folded from where it was left. Errors: run_deleted. */
   view(lens: Lens): Promise<ViewText> {
     return this.#foldOf(lens).text(false);
+  }
+
+  /** The view through `lens` as it was at `seq`; the caller must not change it. Errors: run_deleted. */
+  viewAt(lens: Lens, seq: number): Promise<RunView> {
+    const place = `${lens.id} ${seq}`;
+    let folding = this.#viewsAt.get(place);
+    if (!folding) {
+      folding = viewAt(this, lens, seq, this.#store).finally(() => this.#viewsAt.delete(place));
+      this.#viewsAt.set(place, folding);
+    }
+    return folding;
   }
 
   /** Brings the views that are kept, and the one of everything, near the head, as nobody waits for it. */
@@ -169,4 +195,10 @@ export class RunLog {
   #cacheKey(after: number): string {
     return `${this.key.tenant}/${this.key.run}/${after}`;
   }
+}
+
+/** When the first of these events was written, in ms: it stands in its text behind the seq. */
+function atOf(text: string): number {
+  const from = text.indexOf('"at":') + 5;
+  return Number(text.slice(from, text.indexOf(',', from)));
 }

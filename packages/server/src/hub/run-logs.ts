@@ -1,3 +1,4 @@
+import type { Clock } from '@millrace/protocol';
 import { type Bus, topics } from '../bus/bus.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { RunKey, Store } from '../store/store.ts';
@@ -23,14 +24,16 @@ export class RunLogs {
   readonly #store: Store;
   readonly #bus: Bus;
   readonly #metrics: Metrics;
+  readonly #clock: Clock;
   readonly #cache = new PageCache(CACHE_BYTES);
   #followed = new Map<string, { log: RunLog; followers: number; silence: () => void }>();
   #idle = new Map<string, RunLog>();
 
-  constructor(store: Store, bus: Bus, metrics: Metrics) {
+  constructor({ store, bus, metrics, clock }: { store: Store; bus: Bus; metrics: Metrics; clock: Clock }) {
     this.#store = store;
     this.#bus = bus;
     this.#metrics = metrics;
+    this.#clock = clock;
   }
 
   /** What was committed by now: where a hint was lost the row is read, which also tells whether the run has ended. */
@@ -97,7 +100,8 @@ export class RunLogs {
 
   #make(key: RunKey): RunLog {
     const share = () => Math.min(TAIL_BYTES, TAILS_BYTES / this.#followed.size);
-    return new RunLog(key, this.#store, this.#metrics, this.#cache, share);
+    const parts = { store: this.#store, metrics: this.#metrics, clock: this.#clock, cache: this.#cache };
+    return new RunLog(key, parts, share);
   }
 
   #keep(topic: string, log: RunLog): void {

@@ -5,6 +5,7 @@ import {
   parseCursor,
   type RunFilter,
   type RunSummary,
+  type RunView,
   toProblem,
 } from '@millrace/protocol';
 import { hasScope, maySee, type Principal } from '../auth/auth.ts';
@@ -15,6 +16,7 @@ import type { Encoding, Gap } from './face.ts';
 import { type Lens, lensOf } from './lens.ts';
 import type { Form, LogRange } from './log-range.ts';
 import type { Outbox } from './outbox.ts';
+import type { ViewText } from './run-fold.ts';
 import type { LiveReader, RunLog } from './run-log.ts';
 import type { RunLogs } from './run-logs.ts';
 
@@ -53,11 +55,14 @@ export class RunSubscription implements LiveReader {
   /** what of the run's row says who may see it */
   #row: Pick<RunSummary, 'id' | 'owner' | 'tags'> | undefined;
   #cursor = 0;
+  /** where the encoding spells by views: the one at the cursor, which is never changed and often others' too */
+  #view: RunView | undefined;
   /** where a snapshot is sent first, with the gap that it closes */
   #start: 'cursor' | 'snapshot' | Gap = 'snapshot';
   #destination: Destination | undefined;
   #form: Form | undefined;
   #until = Number.POSITIVE_INFINITY;
+  #moved = 0;
   #closed = false;
 
   /** `key`: what its frames are named by, if not by run and filter. */
@@ -109,10 +114,18 @@ export class RunSubscription implements LiveReader {
   begin(destination: Destination): void {
     if (this.#closed) return;
     this.#destination = destination;
-    this.#form = this.#log.formOf(destination.encoding, this.#lens, this.key);
+    const { encoding } = destination;
+    // Who tells tales names no subscription in them.
+    this.#form = this.#log.formOf(encoding, this.#lens, encoding.tale ? '' : this.key);
     this.#read(async () => {
       if (this.#start !== 'cursor') await this.#sendSnapshot(destination, this.#start);
+      else if (encoding.tale) this.#view = await this.#log.viewAt(this.#lens, this.#cursor);
     });
+  }
+
+  /** What the log has led to by now, as this reader sees it. Errors: run_deleted. */
+  view(): Promise<ViewText> {
+    return this.#log.view(this.#lens);
   }
 
   get run(): string {
@@ -122,6 +135,11 @@ export class RunSubscription implements LiveReader {
   /** seq of the last event that was sent, or skipped as not to be seen */
   get cursor(): number {
     return this.#cursor;
+  }
+
+  /** Of two subscriptions, the one that was written to later has the larger. */
+  get moved(): number {
+    return this.#moved;
   }
 
   /** Sends what is known by now, and no more. */
@@ -150,6 +168,7 @@ export class RunSubscription implements LiveReader {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#view = undefined;
     this.#log.live.delete(this);
     this.#logs.unfollow(this.#log);
   }
@@ -173,6 +192,7 @@ export class RunSubscription implements LiveReader {
     if (this.#closed) return;
     this.#cursor = view.seq;
     this.#metrics.count('hub_snapshots_sent_total');
+    if (encoding.tale) this.#view = JSON.parse(view.text) as RunView;
     outbox.send(view.encoded(encoding, this.key, this.#log.key.run));
   }
 
@@ -206,8 +226,12 @@ export class RunSubscription implements LiveReader {
   }
 
   #send({ outbox }: Destination, range: LogRange): void {
-    outbox.send(range.encoded(this.#form as Form));
+    const { message, view } = range.told(this.#form as Form, this.#view);
+    this.#view = view;
+    // The cursor first: the write says how far it goes.
     this.#cursor = range.through;
+    this.#moved = ++sends;
+    outbox.send(message);
   }
 
   #reportDrained(): void {
@@ -224,6 +248,9 @@ export class RunSubscription implements LiveReader {
     this.#destination.failed(this);
   }
 }
+
+/** how often anything was sent to anybody */
+let sends = 0;
 
 function gapOf(cursor: Cursor, head: number): Gap {
   return { requested: `${cursor.epoch}:${cursor.seq}`, earliest: 1, latest: head };

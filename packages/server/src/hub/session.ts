@@ -9,10 +9,10 @@ import {
   toProblem,
   WIRE,
 } from '@millrace/protocol';
-import { type Principal, tellable } from '../auth/auth.ts';
+import type { Principal } from '../auth/auth.ts';
 import type { Connection } from '../transport/transport.ts';
-import { needScope, visibleRow } from './access.ts';
 import { readClientFrame } from './client-frame.ts';
+import { giveCommand } from './command.ts';
 import type { Expiring } from './expiry.ts';
 import { MESSAGE_LIMIT, type Session, SUBSCRIPTION_LIMIT } from './face.ts';
 import { ListMembers } from './list-members.ts';
@@ -188,15 +188,8 @@ export class NativeSession implements Session, Expiring, Destination {
   }
 
   async #command({ id, run, command, key, ctl }: Extract<Asked, { type: 'command' }>): Promise<void> {
-    needScope(this.#principal, 'run:act');
-    await visibleRow(this.#options.store, this.#principal, run);
-    const principal = this.#principal;
-    try {
-      const { seq, result } = await this.#options.submit(principal, run, command, { key, ctl });
-      this.#ok(id, { head: seq, result });
-    } catch (error) {
-      throw tellable(error, principal);
-    }
+    const { seq, result } = await giveCommand(this.#options, this.#principal, run, command, { key, ctl });
+    this.#ok(id, { head: seq, result });
   }
 
   /** The same bearer with a newer token: what is held is judged again, and what it does not show any more is ended. */

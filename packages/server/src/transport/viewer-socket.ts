@@ -1,7 +1,8 @@
 import type { Duplex } from 'node:stream';
 import { WebSocket } from 'ws';
-import type { Session } from '../hub/face.ts';
-import type { Connection } from './transport.ts';
+import { frameHeader } from './frame-header.ts';
+import { MessageRate } from './message-rate.ts';
+import { type Connection, PACKET_END, type SocketEnd } from './transport.ts';
 
 /** bytes up to which header and text are copied into one piece: one small write is cheaper than two */
 const COPIED = 16 * 1024;
@@ -10,8 +11,13 @@ const COPIED = 16 * 1024;
 export class ViewerSocket extends WebSocket implements Connection {
   /** the socket below; set once, before anything is written */
   below: Duplex | undefined;
+  /** true = what is written are packets, and each goes out as a message of its own */
+  packets = false;
+  /** path and query that it was asked for under; set once */
+  target = '';
   /** set when its bearer is known */
-  session: Session | undefined;
+  end: SocketEnd | undefined;
+  readonly rate = new MessageRate();
   /** what arrived while the token was being verified; undefined = no token has come yet */
   early: string[] | undefined;
   earlyBytes = 0;
@@ -34,12 +40,16 @@ export class ViewerSocket extends WebSocket implements Connection {
   write(message: Buffer): void {
     const { below } = this;
     if (!this.open || !below) return;
+    if (this.packets) {
+      below.write(packetFrames(message));
+      return;
+    }
     if (message.length <= COPIED) {
       below.write(framed(message));
       return;
     }
     below.cork();
-    below.write(headerOf(message.length));
+    below.write(frameHeader(message.length));
     below.write(message);
     below.uncork();
   }
@@ -61,21 +71,21 @@ let lastFrame: Buffer = lastMessage;
 function framed(message: Buffer): Buffer {
   if (message === lastMessage) return lastFrame;
   lastMessage = message;
-  lastFrame = Buffer.concat([headerOf(message.length), message]);
+  lastFrame = Buffer.concat([frameHeader(message.length), message]);
   return lastFrame;
 }
 
-const FINAL_TEXT = 0x81;
-const LENGTH_16 = 126;
-const LENGTH_64 = 127;
-
-/** The header of a whole, unmasked text frame (RFC 6455, 5.2). */
-function headerOf(bytes: number): Buffer {
-  if (bytes < LENGTH_16) return Buffer.from([FINAL_TEXT, bytes]);
-  if (bytes < 0x1_00_00) return Buffer.from([FINAL_TEXT, LENGTH_16, bytes >> 8, bytes & 0xff]);
-  const header = Buffer.alloc(10);
-  header[0] = FINAL_TEXT;
-  header[1] = LENGTH_64;
-  header.writeBigUInt64BE(BigInt(bytes), 2);
-  return header;
+/** A message of packets as one frame for each. */
+function packetFrames(message: Buffer): Buffer {
+  if (message === lastMessage) return lastFrame;
+  const parts: Buffer[] = [];
+  for (let from = 0; from < message.length; ) {
+    const end = message.indexOf(PACKET_END, from);
+    const packet = message.subarray(from, end < 0 ? message.length : end);
+    parts.push(frameHeader(packet.length), packet);
+    from += packet.length + 1;
+  }
+  lastMessage = message;
+  lastFrame = Buffer.concat(parts);
+  return lastFrame;
 }

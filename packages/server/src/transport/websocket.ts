@@ -1,142 +1,23 @@
-import type { IncomingMessage } from 'node:http';
-import type { Duplex } from 'node:stream';
-import { type Clock, HEARTBEAT_MS, MillraceError, SUBPROTOCOL, toProblem } from '@millrace/protocol';
-import { type RawData, type WebSocket, WebSocketServer } from 'ws';
-import type { Auth } from '../auth/auth.ts';
-import type { Gate } from '../auth/gate.ts';
-import { type Hub, MESSAGE_LIMIT } from '../hub/face.ts';
-import { Pulse } from './pulse.ts';
-import { ViewerSocket } from './viewer-socket.ts';
+import { SUBPROTOCOL } from '@millrace/protocol';
+import type { Hub } from '../hub/face.ts';
+import { createSocketServer, type SocketHandler, type SocketServerOptions } from './socket-server.ts';
 
-/** ms that a connection without a token has for sending one in its `hello` */
-const HELLO_MS = 5_000;
-/** heartbeats without any sign of life after which a connection is dead */
-const MISSED_HEARTBEATS = 2;
-/** heartbeats that a connection may take nothing in */
-const BLOCKED_HEARTBEATS = 10;
-
-export interface WebSocketOptions {
+export interface WebSocketOptions extends SocketServerOptions {
   hub: Hub;
-  auth: Pick<Auth, 'verify'>;
-  clock: Clock;
-  gate: Pick<Gate, 'check'>;
 }
 
-/** Serves the native frames. Whoever owns the HTTP server's routes hands it the upgrades of its path. */
-export interface WebSocketHandler {
-  readonly path: '/live';
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
-}
-
-/**
- * The token comes from `Authorization`, `?token=`, a subprotocol `bearer.TOKEN` beside `millrace.v1`, or from a
- * first frame `hello {token}` within 5 s. Refusals are told on the socket, because a browser cannot read the
- * answer to an upgrade: an `error` frame, then the error's close code. Heartbeat: a ping every 30 s; after two
- * without a sign of life the connection is cut. One that takes nothing in is kept for five minutes: it may be asleep.
- * Messages over 1 MB close with 1009.
- */
-export function createWebSocketHandler({ hub, auth, clock, gate }: WebSocketOptions): WebSocketHandler {
-  const sockets = new WebSocketServer({
-    noServer: true,
-    WebSocket: ViewerSocket,
-    // Deflating per socket costs four times the delivery itself (STACK, measured).
-    perMessageDeflate: false,
-    maxPayload: MESSAGE_LIMIT,
-    clientTracking: false,
-    handleProtocols: (offered) => offered.has(SUBPROTOCOL) && SUBPROTOCOL,
-  });
-  const pulse = new Pulse<ViewerSocket>(clock, (socket, now) => {
-    if (!socket.session && now >= socket.beatAt - HEARTBEAT_MS + HELLO_MS && socket.open) {
-      return refuse(socket, new MillraceError('unauthorized', { detail: 'No token came within 5 s of connecting.' }));
-    }
-    if (now < socket.beatAt) return;
-    socket.beatAt += HEARTBEAT_MS;
-    // Whoever does not read cannot answer either: a ping would wait behind what waits already.
-    socket.blocked = socket.buffered() > 0 ? socket.blocked + 1 : 0;
-    if (socket.blocked > BLOCKED_HEARTBEATS) return socket.terminate();
-    if (socket.blocked > 0) {
-      socket.missed = 0;
-      return;
-    }
-    if (socket.missed >= MISSED_HEARTBEATS) return socket.terminate();
-    socket.missed += 1;
-    if (socket.open) socket.ping();
-  });
-
-  async function verify(socket: ViewerSocket, token: string | undefined): Promise<void> {
-    socket.early = [];
-    const principal = await auth.verify(token);
-    if (!socket.open) return;
-    socket.session = hub.connect(principal, socket);
-    for (const text of socket.early) socket.session.receive(text);
-    socket.early = undefined;
-  }
-
-  function receive(socket: ViewerSocket, text: string): void {
-    if (!socket.open) return;
-    if (socket.session) return socket.session.receive(text);
-    if (!socket.early) {
-      verify(socket, tokenOfHello(text)).catch((error: unknown) => refuse(socket, error));
-      return;
-    }
-    socket.early.push(text);
-    socket.earlyBytes += text.length;
-    if (socket.earlyBytes > MESSAGE_LIMIT) refuse(socket, new MillraceError('payload_too_large'));
-  }
-
-  // One function each for all sockets, which they are called on: a connection costs no closures.
-  function onMessage(this: WebSocket, data: RawData): void {
-    const socket = this as ViewerSocket;
-    socket.missed = 0;
-    receive(socket, data.toString());
-  }
-  function onPong(this: WebSocket): void {
-    (this as ViewerSocket).missed = 0;
-  }
-  function onClose(this: WebSocket): void {
-    const socket = this as ViewerSocket;
-    pulse.delete(socket);
-    socket.session?.closed();
-  }
-
-  function serve(socket: ViewerSocket, below: Duplex, request: IncomingMessage): void {
-    socket.below = below;
-    socket.beatAt = clock.now() + HEARTBEAT_MS;
-    pulse.add(socket);
-    // ws answers a broken or too large frame with its close code; what is left to do comes with `close`.
-    socket.on('error', ignore).on('message', onMessage).on('pong', onPong).on('close', onClose);
-    try {
-      gate.check(request.headers);
-    } catch (error) {
-      return refuse(socket, error);
-    }
-    const token = tokenOfRequest(request);
-    if (token !== undefined) verify(socket, token).catch((error: unknown) => refuse(socket, error));
-  }
-
-  return {
-    path: '/live',
-    upgrade(request, below, head) {
-      sockets.handleUpgrade(request, below, head, (socket) => serve(socket, below, request));
+/** The native frames, at `/live`: a connection may bring its token in a first frame `hello {token}`. */
+export function createWebSocketHandler({ hub, ...options }: WebSocketOptions): SocketHandler {
+  return createSocketServer(
+    {
+      path: '/live',
+      subprotocol: SUBPROTOCOL,
+      connect: (principal, socket) => hub.connect(principal, socket),
+      refusal: (problem) => JSON.stringify({ type: 'error', problem }),
+      tokenOf: tokenOfHello,
     },
-  };
-}
-
-function refuse(socket: ViewerSocket, error: unknown): void {
-  const refusal = error instanceof MillraceError ? error : new MillraceError('internal');
-  socket.write(Buffer.from(JSON.stringify({ type: 'error', problem: toProblem(refusal) })));
-  socket.close(refusal.row.close ?? 1011, refusal.code);
-}
-
-function ignore(): void {}
-
-function tokenOfRequest({ headers, url }: IncomingMessage): string | undefined {
-  const bearer = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1];
-  if (bearer) return bearer;
-  const query = URL.parse(url ?? '', 'http://localhost')?.searchParams.get('token');
-  if (query) return query;
-  const offered = headers['sec-websocket-protocol']?.split(',').map((name) => name.trim()) ?? [];
-  return offered.find((name) => name.startsWith('bearer.'))?.slice('bearer.'.length);
+    options,
+  );
 }
 
 /** undefined where the text is no `hello` with a token: verifying that is refused as it should be. */

@@ -1,0 +1,159 @@
+import { formatCursor, MillraceError, type RunSummary, toProblem } from '@millrace/protocol';
+import { maySee, type Principal } from '../auth/auth.ts';
+import { needScope } from './access.ts';
+import { type AttachedRoom, type Encoding, ROOM_CURSORS } from './face.ts';
+import type { Outbox } from './outbox.ts';
+import type { HubParts } from './parts.ts';
+import type { RowChange, RowListener } from './row-feeds.ts';
+import { belongs } from './run-row.ts';
+import { type Destination, RunSubscription } from './run-subscription.ts';
+
+/** runs that are followed from the room's beginning, newest first */
+const MOST_ROWS = 500;
+/** ms by which servers' clocks may differ, and a client's cursors be older than they say */
+const MARGIN = 60_000;
+const OPEN = ['created', 'running', 'paused'];
+
+export interface RoomOptions {
+  outbox: Outbox;
+  /** Throws `subscription_limit` where the connection holds too much already. */
+  makeRoom(): void;
+}
+
+/**
+ * The runs that match a query, followed from when they come to their end. Those that are under way when the room
+ * begins go on from their present head or from their first event, as was asked; whoever comes back goes on from their
+ * cursors, and gets whole what may have begun since. What cannot be told apart then is sent again, never left out.
+ */
+export class Room implements RowListener, Destination {
+  readonly #parts: HubParts;
+  readonly #principal: Principal;
+  readonly #request: AttachedRoom;
+  readonly #options: RoomOptions;
+  readonly #silence: () => void;
+  #members = new Map<string, RunSubscription>();
+  /** changes that were heard before the rows were read; undefined = they have been */
+  #early: RowChange[] | undefined = [];
+  #closed = false;
+
+  /** Errors: forbidden. */
+  constructor(parts: HubParts, principal: Principal, request: AttachedRoom, options: RoomOptions) {
+    needScope(principal, 'run:read');
+    this.#parts = parts;
+    this.#principal = principal;
+    this.#request = request;
+    this.#options = options;
+    this.#silence = parts.feeds.follow(principal.tenant, this);
+  }
+
+  get outbox(): Outbox {
+    return this.#options.outbox;
+  }
+
+  get encoding(): Encoding {
+    return this.#request.encoding;
+  }
+
+  get size(): number {
+    return this.#members.size;
+  }
+
+  begin(): void {
+    this.#begin().catch((error: unknown) => this.#fail(error));
+  }
+
+  changed(change: RowChange): void {
+    const { row, queue } = change;
+    if (this.#early) {
+      if (this.#early.length < MOST_ROWS) this.#early.push(change);
+    } else if (belongs(row, queue, this.#request.query, this.#principal)) this.#add(row, 0);
+  }
+
+  stale(): void {
+    if (this.#early) return;
+    this.#early = [];
+    this.#refresh().catch((error: unknown) => this.#fail(error));
+  }
+
+  /** How far the members were written that moved last. */
+  cursors(): [run: string, seq: number][] {
+    const members = [...this.#members];
+    if (members.length > ROOM_CURSORS) members.sort(([, a], [, b]) => b.moved - a.moved);
+    return members.slice(0, ROOM_CURSORS).map(([run, { cursor }]) => [run, cursor]);
+  }
+
+  drained(subscription: RunSubscription): void {
+    this.#forget(subscription);
+  }
+
+  failed(subscription: RunSubscription): void {
+    this.#forget(subscription);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#silence();
+    for (const member of this.#members.values()) member.close();
+    this.#members.clear();
+  }
+
+  async #begin(): Promise<void> {
+    const { back, from } = this.#request;
+    const rows = await this.#rows(back === undefined ? OPEN : undefined);
+    for (const row of rows) {
+      const since = back?.cursors[row.id];
+      if (since !== undefined) this.#add(row, since);
+      else if (back === undefined) this.#add(row, from === 'now' ? row.seq : 0);
+      else if (row.endedAt === undefined || row.createdAt >= back.at - MARGIN) this.#add(row, 0);
+    }
+    this.#settle();
+  }
+
+  /** Rows may have been missed: what is open and not followed is new. */
+  async #refresh(): Promise<void> {
+    for (const row of await this.#rows(OPEN)) this.#add(row, 0);
+    this.#settle();
+  }
+
+  #settle(): void {
+    const early = this.#early ?? [];
+    this.#early = undefined;
+    for (const change of early) this.changed(change);
+  }
+
+  async #rows(status: string[] | undefined): Promise<RunSummary[]> {
+    const { tenant, only, roles, id } = this.#principal;
+    const own = !only && roles.every((role) => role === 'user');
+    const query = { ...this.#request.query, tenant, limit: MOST_ROWS, ...(own ? { owner: id } : {}) };
+    const { rows } = await this.#parts.store.runRows({ ...query, ...(status ? { status } : {}) });
+    return rows.map(({ summary }) => summary).filter((row) => maySee(this.#principal, row));
+  }
+
+  #add({ id: run, seq, endedAt }: RunSummary, after: number): void {
+    if (this.#closed || this.#members.has(run)) return;
+    if (endedAt !== undefined && after >= seq) return;
+    this.#options.makeRoom();
+    const { filter, key } = this.#request;
+    const member = new RunSubscription(this.#parts, this.#principal, run, filter, `${key}/${run}`);
+    this.#members.set(run, member);
+    member
+      .open(formatCursor(this.#parts.store.epoch, after))
+      .then(() => member.begin(this))
+      // It went while it was being opened.
+      .catch(() => this.#forget(member));
+  }
+
+  #forget(member: RunSubscription): void {
+    member.close();
+    if (this.#members.get(member.run) === member) this.#members.delete(member.run);
+  }
+
+  #fail(error: unknown): void {
+    if (this.#closed) return;
+    this.close();
+    const refusal = error instanceof MillraceError ? error : new MillraceError('internal');
+    this.#parts.metrics.count('hub_errors_total', 1, { code: refusal.code });
+    this.outbox.send(this.encoding.problem(toProblem(refusal), this.#request.key));
+  }
+}

@@ -1,0 +1,164 @@
+import type { Clock } from '@millrace/protocol/clock';
+import type { Socket } from 'socket.io';
+import type { WebSocket } from 'ws';
+import type { Metrics } from '../../metrics/metrics.ts';
+import { Allowance } from './allowance.ts';
+import type { Batch } from './spelling.ts';
+
+/** events of a client at once, and per second from then on; those above are refused */
+export const EVENT_BURST = 1_000;
+export const EVENT_RATE = 100;
+/** so many packets of any kind for each event: whoever sends more is cut */
+const FLOOD = 5;
+
+/** What we ask of engine.io's own objects beyond what their types tell. */
+export type EngineSocket = Socket['conn'];
+interface EngineTransport extends NodeJS.EventEmitter {
+  readonly name: string;
+  readonly writable: boolean;
+  perMessageDeflate: unknown;
+  readonly socket?: WebSocket;
+}
+interface EnginePacket {
+  readonly type: string;
+  readonly data?: string | Buffer;
+  readonly options?: { wsPreEncodedFrame?: readonly Buffer[] };
+}
+
+export interface WireOptions {
+  clock: Clock;
+  metrics: Metrics;
+  /** whether this engine's messages are bytes */
+  binary: boolean;
+  /** connections by transport, of all engines */
+  connections: Record<string, number>;
+  token: string | undefined;
+}
+
+/** One connection of engine.io, by polling or WebSocket, with all sockets of its namespaces. */
+export class Wire {
+  readonly conn: EngineSocket;
+  /** what the request that opened it has brought along */
+  readonly token: string | undefined;
+  readonly #about: WireOptions;
+  readonly #events: Allowance;
+  readonly #packets: Allowance;
+  /** bytes that engine.io holds */
+  #waiting = 0;
+  /** bytes of the last answer to a poll: the client has them when it polls again */
+  #answered = 0;
+  #pingAt: number | undefined;
+  #deflates = false;
+  #drained: (() => void)[] = [];
+
+  constructor(conn: EngineSocket, about: WireOptions) {
+    const now = about.clock.now();
+    this.conn = conn;
+    this.token = about.token;
+    this.#about = about;
+    this.#events = new Allowance(EVENT_BURST, EVENT_RATE, now);
+    this.#packets = new Allowance(EVENT_BURST * FLOOD, EVENT_RATE * FLOOD, now);
+    this.#carriedBy(this.#transport);
+    this.#count(this.#transport.name, 1);
+    conn
+      .on('packetCreate', (packet: EnginePacket) => this.#created(packet))
+      .on('flush', () => this.#flushed())
+      .on('packet', (packet: EnginePacket) => this.#received(packet))
+      .on('heartbeat', () => this.#answeredPing())
+      .on('upgrading', (transport: EngineTransport) => this.#carriedBy(transport))
+      .on('upgrade', () => {
+        this.#count('polling', -1);
+        this.#count('websocket', 1);
+        this.#answered = 0;
+      })
+      .on('close', () => this.#closed());
+  }
+
+  get polling(): boolean {
+    return this.#transport.name === 'polling';
+  }
+
+  /** false = the client sends more events than it may. */
+  mayAsk(): boolean {
+    return this.#events.take(this.#about.clock.now());
+  }
+
+  send(batch: Batch): void {
+    const { conn } = this;
+    if (conn.readyState !== 'open') return this.#about.metrics.count('socketio_failed_deliveries_total');
+    this.#about.metrics.count('socketio_events_total', batch.packets);
+    const sendables = this.polling ? batch.polled() : [batch.framed(this.#deflates)];
+    // The bytes are in the frame: engine.io needs none beside it.
+    for (const { data, options } of sendables) conn.write(data as string, options as object);
+  }
+
+  buffered(): number {
+    return this.#waiting + (this.polling ? this.#unfetched() : (this.#transport.socket?.bufferedAmount ?? 0));
+  }
+
+  onDrain(listener: () => void): void {
+    if (this.buffered() === 0) setImmediate(listener);
+    else this.#drained.push(listener);
+  }
+
+  /** Sends what waits and closes the transport, which a stock client takes for a lost connection: it comes back. */
+  close(): void {
+    this.conn.close();
+  }
+
+  get #transport(): EngineTransport {
+    return this.conn.transport as unknown as EngineTransport;
+  }
+
+  #unfetched(): number {
+    return this.#transport.writable ? 0 : this.#answered;
+  }
+
+  #carriedBy(transport: EngineTransport): void {
+    this.#deflates ||= transport.socket?.extensions.includes('permessage-deflate') ?? false;
+    // Else engine.io would frame, and ws deflate, the same packet once per reader.
+    transport.perMessageDeflate = null;
+    transport.on('ready', () => this.#ready());
+  }
+
+  #created({ type, data, options }: EnginePacket): void {
+    if (type === 'ping') this.#pingAt = this.#about.clock.now();
+    this.#waiting += options?.wsPreEncodedFrame?.[0]?.length ?? (data ? Buffer.byteLength(data) : 0);
+  }
+
+  #flushed(): void {
+    this.#answered = this.#waiting;
+    this.#waiting = 0;
+  }
+
+  #ready(): void {
+    if (this.#drained.length === 0 || this.buffered() > 0) return;
+    for (const listener of this.#drained.splice(0)) listener();
+  }
+
+  #received({ type, data }: EnginePacket): void {
+    const foreign = type === 'message' && (typeof data === 'string') === this.#about.binary;
+    if (foreign || !this.#packets.take(this.#about.clock.now())) this.close();
+  }
+
+  #answeredPing(): void {
+    if (this.#pingAt === undefined) return;
+    const { clock, metrics } = this.#about;
+    metrics.observe('socketio_round_trip_seconds', (clock.now() - this.#pingAt) / 1_000, {
+      transport: this.#transport.name,
+    });
+    this.#pingAt = undefined;
+  }
+
+  #closed(): void {
+    if (this.buffered() > 0) this.#about.metrics.count('socketio_failed_deliveries_total');
+    this.#drained = [];
+    this.#count(this.#transport.name, -1);
+  }
+
+  #count(transport: string, by: number): void {
+    const { connections, metrics } = this.#about;
+    connections[transport] = (connections[transport] ?? 0) + by;
+    metrics.gauge('socketio_connections', connections[transport], { transport });
+  }
+}
