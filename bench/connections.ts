@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { atLeast, atMost, type Claim } from './harness/claim.ts';
 import { Figures } from './harness/figures.ts';
 import { report, short } from './harness/results.ts';
-import { enter, millrace, peers } from './harness/roster.ts';
+import { channels, enter, millrace, peers } from './harness/roster.ts';
 import { runRound } from './harness/round.ts';
 
 const { values } = parseArgs({
@@ -22,10 +22,14 @@ const rounds = quick ? 1 : Number(values.rounds);
 const connections = quick ? 200 : Number(values.connections);
 const runs = 10;
 
-const contenders = enter([millrace, ...(values['no-peers'] ? [] : Object.values(peers))], 'connections', () => ({
-  ...{ runs, connections },
-  before: Math.ceil(connections / 20),
-}));
+const contenders = enter(
+  [millrace, channels, ...(values['no-peers'] ? [] : Object.values(peers))],
+  'connections',
+  () => ({
+    ...{ runs, connections },
+    before: Math.ceil(connections / 20),
+  }),
+);
 const figures = new Figures();
 for (let round = 0; round < rounds; round++) {
   for (const one of contenders) figures.add('connections', one.name, await runRound({ ...one, profile }, one.request));
@@ -34,9 +38,15 @@ for (let round = 0; round < rounds; round++) {
 const median = (name: string, figure: string) => figures.median('connections', name, figure);
 const kilobytes = median(millrace.name, 'kilobytes');
 const held = median(millrace.name, 'connections');
+const heldBySocketIo = median(channels.name, 'connections');
 const claims: Claim[] = [
   { what: 'server memory of an idle connection', ours: short(kilobytes), value: kilobytes, unit: ' KB', ...atMost(15) },
   { what: 'idle connections on one server', ours: short(held), value: held, unit: '', ...atLeast(10_000) },
+  {
+    what: "idle connections of Socket.IO's clients on one server",
+    ...{ ours: short(heldBySocketIo), value: heldBySocketIo, unit: '' },
+    ...atLeast(10_000),
+  },
 ];
 report(
   {

@@ -1,4 +1,4 @@
-// npm run bench -- fanout [--rounds 3] [--seconds 1.5] [--servers 2] [--seed 1] [--write] [--no-peers] [--quick]
+// npm run bench -- fanout [--rounds 3] [--seconds 1.5] [--servers 2 | --dialect channels] [--seed 1] [--write] [--no-peers] [--quick]
 // Events that are kept and delivered live: one hot run to 100 and to 1,000 subscribers, and 1,000 runs with one each.
 // Server and load are processes of their own; the load checks every seq of every subscriber.
 import { parseArgs } from 'node:util';
@@ -6,7 +6,7 @@ import { atLeast, atMost, type Claim } from './harness/claim.ts';
 import { BATCH, REQUESTS, SUSTAINED_MS } from './harness/crowd.ts';
 import { Figures } from './harness/figures.ts';
 import { report, short, type Table } from './harness/results.ts';
-import { enter, millrace, peers } from './harness/roster.ts';
+import { channels, enter, millrace, peers } from './harness/roster.ts';
 import { runRound } from './harness/round.ts';
 
 const { values } = parseArgs({
@@ -14,6 +14,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '3' },
     seconds: { type: 'string', default: '1.5' },
     servers: { type: 'string', default: '1' },
+    dialect: { type: 'string' },
     seed: { type: 'string', default: '1' },
     write: { type: 'boolean', default: false },
     'no-peers': { type: 'boolean', default: false },
@@ -29,14 +30,19 @@ const seed = Number(values.seed);
 const [hundred, thousand] = quick ? [10, 20] : [100, 1_000];
 const calm = 50;
 const many = { runs: thousand, rate: thousand * 20 };
-const single = servers === 1;
+const { dialect } = values;
+if (dialect !== undefined && dialect !== 'channels') throw new Error('--dialect is channels, or left out.');
+const us = dialect ? channels : millrace;
+const single = servers === 1 && !dialect;
 
 const beside = values['no-peers']
   ? []
-  : single
-    ? [peers.ws, peers.socketio, peers.redis, peers.streams, peers.durable, peers.nats]
-    : [peers.redis, peers.streams];
-const hot = enter([millrace, ...beside], 'hundred', () => ({ subscribers: hundred, seconds, calm, seed, servers }));
+  : dialect
+    ? [peers.socketio]
+    : single
+      ? [peers.ws, peers.socketio, peers.redis, peers.streams, peers.durable, peers.nats]
+      : [peers.redis, peers.streams];
+const hot = enter([us, ...beside], 'hundred', () => ({ subscribers: hundred, seconds, calm, seed, servers }));
 const pair = values['no-peers'] ? [millrace] : [peers.socketio, millrace];
 const wide = single ? enter(pair, 'thousand', () => ({ subscribers: thousand, seconds, tries: quick ? 2 : 12 })) : [];
 const each = single
@@ -55,27 +61,27 @@ for (let round = 0; round < rounds; round++) {
   for (const one of each) figures.add('many', one.name, await runRound({ ...one, profile }, one.request));
 }
 
-const us = millrace.name;
+const least = dialect ? 5 : single ? 10 : 12;
 const claims: Claim[] = [];
 if (!values['no-peers']) {
   for (const { name } of single ? [peers.socketio] : beside) {
-    const names: [string, string] = [us, name];
+    const names: [string, string] = [us.name, name];
     claims.push(
       {
         what: `hot run to ${hundred}: deliveries/s, ${name}`,
         ...figures.ratio('hundred', 'deliveries', names),
-        ...atLeast(single ? 10 : 12),
+        ...atLeast(least),
       },
       {
         what: `hot run to ${hundred}: p99 ms, ${name}`,
         ...figures.ratio('hundred', 'p99', names),
-        ...atMost(single ? 0.5 : 0.3),
+        ...atMost(dialect || single ? 0.5 : 0.3),
       },
     );
   }
 }
 if (single && !values['no-peers']) {
-  const names: [string, string] = [us, peers.socketio.name];
+  const names: [string, string] = [us.name, peers.socketio.name];
   claims.push(
     {
       what: `run to ${thousand}: highest events/s, Socket.IO`,
@@ -89,7 +95,7 @@ if (single && !values['no-peers']) {
     },
     {
       what: `run to ${hundred}, ${calm} events/s: p50 less that of raw ws`,
-      ...figures.difference('hundred', 'calm50', [us, peers.ws.name], ' ms'),
+      ...figures.difference('hundred', 'calm50', [us.name, peers.ws.name], ' ms'),
       ...atMost(1),
     },
     {
@@ -145,7 +151,7 @@ const tables: Table[] = [
 
 report(
   {
-    bench: single ? 'fanout' : `fanout --servers ${servers}`,
+    bench: dialect ? `fanout --dialect ${dialect}` : single ? 'fanout' : `fanout --servers ${servers}`,
     method: [
       `Events of 200 bytes; rounds: ${rounds}, of ${seconds} s after a quarter of it that does not count; seed ${seed}. Events are posted by the`,
       `load, ${BATCH} in a request and ${REQUESTS} requests on their way until every subscriber has them (hot), single ones at chance times (calm), or`,
@@ -162,8 +168,9 @@ report(
     settings: hot.map(({ name }) => [name, figures.settings('hundred', name)]),
     ...(single && {
       constants: {
-        deliveriesPerCore: figures.median('hundred', us, 'deliveries') / figures.median('hundred', us, 'serverCpu'),
-        eventMicroseconds: figures.median('many', us, 'cpu'),
+        deliveriesPerCore:
+          figures.median('hundred', us.name, 'deliveries') / figures.median('hundred', us.name, 'serverCpu'),
+        eventMicroseconds: figures.median('many', us.name, 'cpu'),
       },
     }),
   },

@@ -33,6 +33,7 @@ const folds = [
     hash: 'd3dd26129793',
     change: 'where attempts began; metrics, errors and earlier values are retracted; progress ends with its node',
   },
+  { version: 3, hash: '7ccb37998f58', change: 'a node says when it left waiting or retrying' },
 ];
 
 /** Control events that the view has no place for. They are in the log, and move seq and ctl. */

@@ -4,12 +4,17 @@ import { fileURLToPath } from 'node:url';
 
 /** Installs a peer's packages, in its own folder, where they are not what its lockfile says. Fails where it cannot. */
 export function installPeer(name: string): void {
-  const folder = fileURLToPath(new URL(`../peers/${name}/`, import.meta.url));
+  installLocked(`The peer ${name}`, new URL(`../peers/${name}/`, import.meta.url));
+}
+
+/** Installs what a folder's own lockfile says, where it is not there yet. Fails where it cannot. */
+export function installLocked(what: string, place: URL): void {
+  const folder = fileURLToPath(place);
   if (isInstalled(folder)) return;
-  console.log(`Installing the peer ${name}…`);
+  console.log(`${what} is being installed…`);
   // Otherwise npm would take the root's own run for the one to work on.
   const env = Object.fromEntries(Object.entries(process.env).filter(([key]) => !key.startsWith('npm_')));
-  install(`The peer ${name}`, 'npm', ['ci', '--loglevel=error', '--no-audit', '--no-fund'], { cwd: folder, env });
+  install(what, 'npm', ['ci', '--loglevel=error', '--no-audit', '--no-fund'], { cwd: folder, env });
 }
 
 function install(
@@ -21,7 +26,7 @@ function install(
   try {
     execFileSync(command, args, { ...options, stdio: ['ignore', 'ignore', 'inherit'] });
   } catch (cause) {
-    throw new Error(`${what} cannot be installed, and without it there is nothing to compare with.`, { cause });
+    throw new Error(`${what} cannot be installed.`, { cause });
   }
 }
 

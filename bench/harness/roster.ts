@@ -21,6 +21,13 @@ export const millrace: Entry = {
   install: () => {},
 };
 
+/** The same server, followed by Socket.IO's clients. */
+export const channels: Entry = {
+  name: 'Millrace, Socket.IO',
+  wire: { wire: 'contenders/millrace-channels-wire.ts' },
+  install: () => {},
+};
+
 export const peers = {
   ws: { name: 'raw ws', wire: { wire: 'peers/ws/wire.ts' }, install: () => installPeer('ws') },
   socketio: { name: 'Socket.IO', wire: { wire: socketio }, install: () => installPeer('socketio') },

@@ -34,7 +34,7 @@ export const table: Row[] = [
   row('protocol', [protocol], [], ['zod'], false),
 
   row('clock', [`${server}clock.ts`], ['protocol']),
-  row('config', [`${server}config.ts`], ['protocol']),
+  row('config', [`${server}config.ts`, `${server}cluster-place.ts`], ['protocol']),
   inServer('store', ['protocol', 'clock']),
   inServer('bus', ['protocol', 'clock']),
   inServer('metrics', ['protocol', 'clock']),
@@ -69,7 +69,7 @@ export const table: Row[] = [
   inServer('cli', ['protocol', 'client', 'config']),
   row(
     'server',
-    ['server.ts', 'main.ts', 'index.ts'].map((file) => server + file),
+    ['server.ts', 'main.ts', 'index.ts', 'dialects.ts'].map((file) => server + file),
     [
       ...['protocol', 'worker', 'clock', 'config', 'store', 'bus', 'metrics', 'auth', 'files', 'engine', 'scheduler'],
       ...['hub', 'transport', 'dialects', 'sources', 'http', 'cli'],

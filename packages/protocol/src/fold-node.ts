@@ -117,6 +117,8 @@ export class NodeFold {
     if (from === 'pending') delete node.ready;
     if (from === 'waiting') delete node.waits;
     if (from === 'retrying') delete node.nextAt;
+    if (from === 'waiting' || from === 'retrying') node.left = from;
+    else delete node.left;
     node.status = to;
     const { seq, at } = this.event;
     if (to === 'queued') {

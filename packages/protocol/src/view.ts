@@ -16,11 +16,8 @@ import { liveAttempts, openNodes } from './node-counts.ts';
 import type { PublicStatus, RunState, StatusDetail } from './run.ts';
 import type { WaitKind, WaitState } from './wait.ts';
 
-/**
- * The meaning of a log, as `fold` computes it; stored snapshots carry it, and one of another number is
- * ignored and rebuilt. It changes whenever the golden log's fold does (test/protocol-lock).
- */
-export const FOLD = 2;
+/** The number of what `fold` makes of a log: raised with the golden log's hash; snapshots of another are made again. */
+export const FOLD = 3;
 
 /** A run as its viewers see it: the fold of its log up to and including `seq`. Plain JSON. */
 export interface RunView {
@@ -75,6 +72,8 @@ export interface NodeView {
   status: NodeState;
   /** the latest attempt's number; 0 = never started */
   attempt: number;
+  /** the state that it left by its last move, where its seqs do not tell it */
+  left?: 'waiting' | 'retrying';
   task?: string;
   version?: string;
   worker?: string;

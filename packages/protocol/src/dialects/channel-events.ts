@@ -143,13 +143,17 @@ export type ServerToClientEvents = {
 } & { error: (error: { executionId?: string; error: string; code?: string }) => void };
 
 export interface ClientToServerEvents {
-  subscribe: {
-    (channel: string, answer?: (answer: ChannelAnswer) => void): void;
-    (channel: string, options: { after?: string }, answer?: (answer: ChannelAnswer) => void): void;
-  };
+  /** `after`: the last seq or cursor that was seen; without it the log from its beginning */
+  subscribe: (
+    channel: string,
+    ...rest:
+      | [answer?: (answer: ChannelAnswer) => void]
+      | [options: { after?: number | string }, answer?: (answer: ChannelAnswer) => void]
+  ) => void;
   unsubscribe: (channel: string, answer?: (answer: ChannelAnswer) => void) => void;
   'user_input:provide': (
-    input: { executionId: string; inputId: string; value: Json },
+    /** without `inputId` the one input that the execution, or its node, waits for */
+    input: { executionId: string; inputId?: string; nodeId?: string; value: Json },
     answer?: (answer: ChannelAnswer) => void,
   ) => void;
 }

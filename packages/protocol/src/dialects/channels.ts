@@ -116,7 +116,7 @@ function runMoved(view: RunView, event: RunEvent): Told[] {
   if (state === undefined || view.control.startedSeq === event.seq) return [];
   const { control } = view;
   const execution = executionOf(view);
-  const duration = event.at - control.createdAt;
+  const duration = durationOf(event, control.createdAt);
   switch (state) {
     case 'completed':
       return [['execution:completed', { ...execution, outputs: (control.output ?? null) as Json, duration }]];
@@ -136,7 +136,7 @@ function runMoved(view: RunView, event: RunEvent): Told[] {
 
 function nodeMoved(view: RunView, event: RunEvent, { node, to }: MovedNode): Told {
   const name = channelNodeWords[to];
-  const duration = event.at - (node.startedAt ?? event.at);
+  const duration = durationOf(event, node.startedAt ?? event.at, node.id);
   switch (name) {
     case 'node:started':
       return [name, { ...nodeOf(view, node), context: contextOf(view, node) }];
@@ -154,6 +154,12 @@ function nodeMoved(view: RunView, event: RunEvent, { node, to }: MovedNode): Tol
     default:
       return ['execution:updated', updateOf(view, node)];
   }
+}
+
+/** ms, as the event says it of this node or run, else since then. */
+function durationOf({ at, node, data }: RunEvent, since: number, of?: string): number {
+  const { duration } = data as { duration?: number };
+  return (node === of ? duration : undefined) ?? at - since;
 }
 
 function content(view: RunView, event: RunEvent): Told[] {

@@ -62,10 +62,13 @@ export type ServerToClientEvents = { [E in JobEventName]: (event: JobEvents[E]) 
 };
 
 export interface ClientToServerEvents {
-  subscribe: {
-    (channel: string, answer?: (answer: JobAnswer) => void): void;
-    (channel: string, options: { after?: string }, answer?: (answer: JobAnswer) => void): void;
-  };
+  /** `after`: the last seq or cursor that was seen; without it the log from its beginning */
+  subscribe: (
+    channel: string,
+    ...rest:
+      | [answer?: (answer: JobAnswer) => void]
+      | [options: { after?: number | string }, answer?: (answer: JobAnswer) => void]
+  ) => void;
   unsubscribe: (channel: string, answer?: (answer: JobAnswer) => void) => void;
 }
 
@@ -114,13 +117,14 @@ function runMoved(view: RunView, event: RunEvent): Said | undefined {
     case 'stopping':
       return progress(view);
     default:
-      return ended(view);
+      return ended(view, (event.data as { duration?: number }).duration);
   }
 }
 
-function ended(view: RunView): Said | undefined {
+/** `told`: ms that it took, where its end says so. */
+function ended(view: RunView, told?: number): Said | undefined {
   const { control } = view;
-  const durationMs = (control.endedAt ?? view.at) - control.createdAt;
+  const durationMs = told ?? (control.endedAt ?? view.at) - control.createdAt;
   switch (control.status) {
     case 'completed':
       return ['job:completed', fields({ ...stateOf(view), result: control.output ?? null, durationMs })];

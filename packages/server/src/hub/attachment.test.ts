@@ -1,6 +1,7 @@
-import type { RunEvent, RunView } from '@millrace/protocol';
+import type { RunEvent, RunSummary, RunView } from '@millrace/protocol';
 import { fold } from '@millrace/protocol';
 import { describe, expect, test, vi } from 'vitest';
+import { topics } from '../bus/bus.ts';
 import type { Attached, TaleEncoding } from './face.ts';
 import { FakeConnection, LogWriter, logLine, principal } from './log-writer.suite.ts';
 
@@ -85,6 +86,7 @@ describe('a connection of a dialect', () => {
     const hub = writer.hub();
     await writer.create('old', { owner: 'ada' });
     await writer.create('foreign', { owner: 'bob' });
+    writer.clock.advance(1_000);
     const encoding = counting();
     const [now, start] = [new FakeConnection(), new FakeConnection()];
     for (const [connection, from] of [
@@ -100,6 +102,28 @@ describe('a connection of a dialect', () => {
     await writer.create('others', { owner: 'bob' });
     await vi.waitFor(() => expect(words(now).sort()).toEqual(['new#1:0', 'old#2:1']));
     await vi.waitFor(() => expect(words(start).sort()).toEqual(['new#1:0', 'old#1:0', 'old#2:1']));
+    hub.stop('the test is over');
+  });
+
+  test('[HUB-97] of a run that has ended a room tells once, and of those that had ended before it nothing', async () => {
+    const writer = new LogWriter();
+    const hub = writer.hub();
+    await writer.create('before', { owner: 'ada' });
+    await writer.append('before', [{ type: 'run.completed', data: {} }]);
+    writer.clock.advance(1_000);
+    const encoding = counting();
+    const connection = new FakeConnection();
+    const attached = hub.attach({ principal: principal(), connection, encoding });
+    attached.room({ key: 'user:ada', query: { owner: 'ada' }, encoding, from: 'now' });
+    await writer.create('r', { owner: 'ada' });
+    await writer.append('r', [{ type: 'run.completed', data: {} }]);
+    await vi.waitFor(() => expect(words(connection)).toEqual(['r#1:0', 'r#2:0']));
+    for (const run of ['before', 'r']) {
+      const row = (await writer.store.runRow({ tenant: 't', run }))?.summary as RunSummary;
+      writer.bus.publish([{ kind: 'row', topic: topics.rows('t'), tenant: 't', row }]);
+    }
+    await writer.create('last', { owner: 'ada' });
+    await vi.waitFor(() => expect(words(connection)).toEqual(['r#1:0', 'r#2:0', 'last#1:0']));
     hub.stop('the test is over');
   });
 

@@ -13,6 +13,8 @@ const MOST_ROWS = 500;
 /** ms by which servers' clocks may differ, and a client's cursors be older than they say */
 const MARGIN = 60_000;
 const OPEN = ['created', 'running', 'paused'];
+/** ended runs that are remembered as told */
+const REMEMBERED = 10_000;
 
 export interface RoomOptions {
   outbox: Outbox;
@@ -32,6 +34,9 @@ export class Room implements RowListener, Destination {
   readonly #options: RoomOptions;
   readonly #silence: () => void;
   #members = new Map<string, RunSubscription>();
+  /** ended runs of which nothing is left to tell: they were told, or had ended before the room began */
+  #over = new Set<string>();
+  readonly #began: number;
   /** changes that were heard before the rows were read; undefined = they have been */
   #early: RowChange[] | undefined = [];
   #closed = false;
@@ -43,6 +48,7 @@ export class Room implements RowListener, Destination {
     this.#principal = principal;
     this.#request = request;
     this.#options = options;
+    this.#began = parts.clock.now();
     this.#silence = parts.feeds.follow(principal.tenant, this);
   }
 
@@ -66,7 +72,7 @@ export class Room implements RowListener, Destination {
     const { row, queue } = change;
     if (this.#early) {
       if (this.#early.length < MOST_ROWS) this.#early.push(change);
-    } else if (belongs(row, queue, this.#request.query, this.#principal)) this.#add(row, 0);
+    } else if (belongs(row, queue, this.#request.query, this.#principal) && !this.#isPast(row)) this.#add(row, 0);
   }
 
   stale(): void {
@@ -83,6 +89,7 @@ export class Room implements RowListener, Destination {
   }
 
   drained(subscription: RunSubscription): void {
+    this.#close(subscription.run);
     this.#forget(subscription);
   }
 
@@ -100,12 +107,14 @@ export class Room implements RowListener, Destination {
 
   async #begin(): Promise<void> {
     const { back, from } = this.#request;
-    const rows = await this.#rows(back === undefined ? OPEN : undefined);
-    for (const row of rows) {
+    const rows = new Map([...(await this.#rows(undefined)), ...(await this.#rows(OPEN))].map((row) => [row.id, row]));
+    for (const row of rows.values()) {
+      const open = row.endedAt === undefined;
       const since = back?.cursors[row.id];
       if (since !== undefined) this.#add(row, since);
-      else if (back === undefined) this.#add(row, from === 'now' ? row.seq : 0);
-      else if (row.endedAt === undefined || row.createdAt >= back.at - MARGIN) this.#add(row, 0);
+      else if (back === undefined && open) this.#add(row, from === 'now' && !this.#isNew(row) ? row.seq : 0);
+      else if (back !== undefined && (open || row.createdAt >= back.at - MARGIN)) this.#add(row, 0);
+      else this.#close(row.id);
     }
     this.#settle();
   }
@@ -132,7 +141,7 @@ export class Room implements RowListener, Destination {
 
   #add({ id: run, seq, endedAt }: RunSummary, after: number): void {
     if (this.#closed || this.#members.has(run)) return;
-    if (endedAt !== undefined && after >= seq) return;
+    if (endedAt !== undefined && after >= seq) return this.#close(run);
     this.#options.makeRoom();
     const { filter, key } = this.#request;
     const member = new RunSubscription(this.#parts, this.#principal, run, filter, `${key}/${run}`);
@@ -142,6 +151,22 @@ export class Room implements RowListener, Destination {
       .then(() => member.begin(this))
       // It went while it was being opened.
       .catch(() => this.#forget(member));
+  }
+
+  /** A run that came to be while the rows were read. */
+  #isNew({ id, createdAt }: RunSummary): boolean {
+    return createdAt >= this.#began && this.#early?.some(({ row }) => row.id === id) === true;
+  }
+
+  /** A run that ended before the room began, or is too old to tell. */
+  #isPast({ id, endedAt, createdAt }: RunSummary): boolean {
+    return endedAt !== undefined && (this.#over.has(id) || createdAt < this.#began - MARGIN);
+  }
+
+  #close(run: string): void {
+    this.#over.add(run);
+    const [oldest] = this.#over;
+    if (this.#over.size > REMEMBERED && oldest !== undefined) this.#over.delete(oldest);
   }
 
   #forget(member: RunSubscription): void {
