@@ -119,8 +119,8 @@ ${fieldsOf(channels, (data) => data)}
 
 ## jobs
 
-An event says at most one message, so \`seq\` grows strictly: what is not greater than the last was seen before. A turn's tokens of one
-message are one \`job:chunk\`.
+An event says at most one message, so \`seq\` grows strictly: what is not greater than the last was seen before. Every token is a
+\`job:chunk\` of its own.
 
 ${fieldsOf(jobs, (data) => data)}
 

@@ -5,7 +5,6 @@ import type { PublicStatus, RunState, StatusDetail } from '../run.ts';
 import { type ContentView, type ControlView, publicStatus, type RunSummary, type RunView } from '../view.ts';
 import type { Dialect, Message } from './dialect.ts';
 import { type Fields, fields, isoTime } from './fields.ts';
-import { joinText } from './joined-text.ts';
 import { runMovedTo } from './moved-nodes.ts';
 import { currentStepOf, progressOf } from './run-progress.ts';
 
@@ -83,14 +82,16 @@ export const jobWords: Record<RunState, PublicStatus> = {
   cancelled: 'cancelled',
 };
 
-/** Seed 004: Socket.IO, rooms `job:{jobId}`. An event says at most one message: its clients drop what has an old seq. */
+/**
+ * Seed 004: Socket.IO, rooms `job:{jobId}`. An event says at most one message, and no two are joined: its clients drop
+ * what has an old seq, and nothing else.
+ */
 export const jobs: Dialect = {
   name: 'jobs',
   messages(view, event) {
     const said = runMoved(view, event) ?? content(view, event);
     return said ? [message(view, said, event)] : [];
   },
-  join: (messages) => joinText(messages, { pieceOf, textOf: () => undefined, merge }),
   /** One message with all that stands: its state and result where it has ended, else how far it has got. */
   state: (view) => [message(view, ended(view) ?? progress(view), view)],
 };
@@ -181,16 +182,6 @@ const stepStatus = {
 function stepOf({ type, node, data }: EventOf<Extract<EventType, `step.${string}`>>): Fields {
   const { name, error, ...told } = data as { name: string; error?: RunError };
   return fields({ ...told, step: name, nodeId: node, status: stepStatus[type], error: error?.message });
-}
-
-function pieceOf({ event, data }: Message): string | undefined {
-  return event === 'job:chunk'
-    ? JSON.stringify([data.jobId ?? null, data.nodeId ?? null, data.agentId ?? null, data.messageId ?? null])
-    : undefined;
-}
-
-function merge(earlier: Message, later: Message): Message {
-  return { event: later.event, data: { ...later.data, chunk: `${earlier.data.chunk}${later.data.chunk}` } };
 }
 
 /** A job as seed 004's REST shows it: GET /api/jobs/:jobId, and a row of GET /api/jobs. */

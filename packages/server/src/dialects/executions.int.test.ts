@@ -28,7 +28,9 @@ function connect(about: Record<string, unknown> = {}): { socket: Socket; told: T
   const socket = io(`${server.url}/executions`, { auth: { token }, forceNew: true, ...about });
   sockets.push(socket);
   const told: Told[] = [];
-  socket.onAny((event: string, data: Record<string, unknown>) => told.push([event, data]));
+  socket.onAny((event: string, data: Record<string, unknown>) => {
+    if (event !== 'position') told.push([event, data]);
+  });
   return { socket, told };
 }
 

@@ -37,7 +37,7 @@ export function runSocketService(hub: Hub): SocketService {
     path: PATH,
     packets: true,
     connect: (principal, socket, target) => new RunSocket(hub, principal, socket, target),
-    refusal: (problem, target) => ending(problem, placeOf(target).run, 0, 0),
+    refusal: (problem, target, at) => ending(problem, placeOf(target).run, at, 0),
   };
 }
 

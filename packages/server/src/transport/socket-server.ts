@@ -67,7 +67,7 @@ export function createSocketServer(service: SocketService, { auth, clock, gate }
   });
 
   function tell(socket: ViewerSocket, refusal: MillraceError): void {
-    socket.write(Buffer.from(service.refusal(toProblem(refusal), socket.target)));
+    socket.write(Buffer.from(service.refusal(toProblem(refusal), socket.target, clock.now())));
   }
 
   function refuse(socket: ViewerSocket, error: unknown): void {
@@ -87,9 +87,9 @@ export function createSocketServer(service: SocketService, { auth, clock, gate }
 
   function receive(socket: ViewerSocket, text: string): void {
     if (!socket.open) return;
-    const verdict = socket.rate.take(clock.now());
-    if (verdict === 'flood') return refuse(socket, new MillraceError('rate_limited'));
-    if (verdict === 'refused') return tell(socket, new MillraceError('rate_limited'));
+    const now = clock.now();
+    if (!socket.flood.take(now)) return refuse(socket, new MillraceError('rate_limited'));
+    if (!socket.rate.take(now)) return tell(socket, new MillraceError('rate_limited'));
     if (socket.end) return socket.end.receive(text);
     if (!socket.early) {
       verify(socket, service.tokenOf?.(text)).catch((error: unknown) => refuse(socket, error));

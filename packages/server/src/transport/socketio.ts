@@ -38,7 +38,7 @@ export interface SocketIo {
 /**
  * Socket.IO at `/socket.io/` and, in MessagePack, at `/socket.io-msgpack/`: polling and WebSocket, one set of
  * namespaces. The token comes from `auth.token`, `?token=` or `Authorization`; a refused one ends in `connect_error`
- * with `data: {code, message}`. Host and origin are judged for every request. Requests of a connection that another
+ * with `data: {code, message}`. `auth.recovery: false` keeps the offsets out that recovery needs. Host and origin are judged for every request. Requests of a connection that another
  * server of the cluster holds are passed on to it.
  */
 export function createSocketIo({ gate, cluster, ...options }: SocketIoOptions): SocketIo {

@@ -27,8 +27,8 @@ export interface NamespaceSocket extends Connection {
   /** what the client says that it has received, in the words of `offset`; undefined = it begins anew */
   readonly recovered: string | undefined;
   /**
-   * Asked once per write: where a client stands that has received all of it. It goes out as the last argument of the
-   * write's last packet, as Socket.IO's own recovery has it. undefined = nothing goes out.
+   * Asked once per write: where a client stands that has received all of it. It goes out behind the write, as the last
+   * argument of an event of its own, which Socket.IO's own recovery hands back. undefined = nothing goes out.
    */
   offset: (() => string | undefined) | undefined;
 }
@@ -58,8 +58,8 @@ export interface SocketService {
   readonly packets?: boolean;
   /** What a bearer is answered with who has connected to `target`, a path with its query. */
   connect(principal: Principal, socket: Connection, target: string): SocketEnd;
-  /** What tells a refusal before the close: a browser cannot read the answer to an upgrade. */
-  refusal(problem: Problem, target: string): string;
+  /** What tells a refusal, at `at` (ms), before the close: a browser cannot read the answer to an upgrade. */
+  refusal(problem: Problem, target: string, at: number): string;
   /** The token of a first message; without it a connection that brings none is refused at once. */
   tokenOf?(text: string): string | undefined;
 }

@@ -1,9 +1,14 @@
 import type { Duplex } from 'node:stream';
 import { WebSocket } from 'ws';
+import { Allowance } from './allowance.ts';
 import { frameHeader } from './frame-header.ts';
-import { MessageRate } from './message-rate.ts';
 import { type Connection, PACKET_END, type SocketEnd } from './transport.ts';
 
+/** messages of a client at once, and per second from then on; those above are refused */
+const MESSAGE_BURST = 1_000;
+const MESSAGE_RATE = 100;
+/** so many for each of them: whoever sends more is cut */
+const FLOOD = 5;
 /** bytes up to which header and text are copied into one piece: one small write is cheaper than two */
 const COPIED = 16 * 1024;
 
@@ -17,7 +22,9 @@ export class ViewerSocket extends WebSocket implements Connection {
   target = '';
   /** set when its bearer is known */
   end: SocketEnd | undefined;
-  readonly rate = new MessageRate();
+  /** messages that are taken, and those that are at least refused before it is cut */
+  readonly rate = new Allowance(MESSAGE_BURST, MESSAGE_RATE, 0);
+  readonly flood = new Allowance(FLOOD * MESSAGE_BURST, FLOOD * MESSAGE_RATE, 0);
   /** what arrived while the token was being verified; undefined = no token has come yet */
   early: string[] | undefined;
   earlyBytes = 0;

@@ -52,6 +52,9 @@ test('[DIA-37] every request is judged by its origin and Host, polls and upgrade
   expect(preflight.status).toBe(204);
   expect(preflight.headers.get('access-control-allow-headers')).toBe('authorization,content-type');
 
+  const other = await ask(handshake, 'https://app.example', 'PUT');
+  expect([other.status, other.headers.get('allow')]).toEqual([405, 'GET, POST, OPTIONS']);
+
   const evil = rig.client('/', { transports: ['websocket'], extraHeaders: { origin: 'https://evil.example' } });
   await expect(connected(evil)).rejects.toThrow();
   expect(rig.verified).toEqual([]);

@@ -1,3 +1,4 @@
+import { MillraceError } from '@millrace/protocol';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { connected, heard, packets, Rig } from './socketio.rig.ts';
 
@@ -48,6 +49,19 @@ test('[DIA-31] a namespace is told of events with their arguments, and its answe
   }
 });
 
+test('[DIA-31] a client leaves one namespace and stays in the other; both share one connection', async () => {
+  const root = rig.client('/', { transports: ['websocket'], forceNew: false });
+  const jobs = root.io.socket('/jobs', { auth: { token: 'good-ben' } });
+  jobs.connect();
+  await Promise.all([connected(root), connected(jobs)]);
+  expect([rig.root.last.bearer, rig.jobs.last.bearer]).toEqual(['ann', 'ben']);
+  expect(rig.metrics.values.get('socketio_connections websocket')).toBe(1);
+  jobs.disconnect();
+  await vi.waitFor(() => expect(rig.jobs.last.over).toBe(true));
+  expect(await root.emitWithAck('ask')).toMatchObject({ ok: true });
+  expect(rig.root.last.over).toBe(false);
+});
+
 test('[DIA-32] an unknown namespace is refused as Socket.IO refuses it', async () => {
   await expect(connected(rig.client('/nowhere'))).rejects.toMatchObject({ message: 'Invalid namespace' });
 });
@@ -63,6 +77,7 @@ test('[DIA-33] a socket that is closed by the server sees `transport close` and 
   expect(await reason).toBe('transport close');
   await vi.waitFor(() => expect(rig.jobs.sessions).toHaveLength(2));
   expect(rig.jobs.sessions[0]?.over).toBe(true);
+  expect(rig.metrics.values.get('socketio_failed_deliveries_total')).toBeUndefined();
 });
 
 test('[DIA-33] a poller that is closed sees `transport close` too', async () => {
@@ -74,7 +89,7 @@ test('[DIA-33] a poller that is closed sees `transport close` too', async () => 
   await vi.waitFor(() => expect(rig.jobs.sessions).toHaveLength(2));
 });
 
-test('[DIA-34] the offset goes out as the last argument of the last packet of a write, in both formats', async () => {
+test('[DIA-34] where a client stands goes out behind each write, as an event of its own, in both formats', async () => {
   for (const format of ['client', 'msgpackClient'] as const) {
     const client = rig[format]();
     await connected(client);
@@ -82,13 +97,27 @@ test('[DIA-34] the offset goes out as the last argument of the last packet of a 
     let seq = 0;
     rig.root.last.socket.offset = () => (seq === 2 ? undefined : `at-${seq}`);
     for (seq = 1; seq < 3; seq++) rig.root.last.socket.write(packets(['a', seq], ['b', seq]));
-    await vi.waitFor(() => expect(events).toHaveLength(4));
+    await vi.waitFor(() => expect(events).toHaveLength(5));
     expect(events).toEqual([
       ['a', 1],
-      ['b', 1, 'at-1'],
+      ['b', 1],
+      ['position', 'at-1'],
       ['a', 2],
       ['b', 2],
     ]);
     client.disconnect();
   }
+});
+
+test('[DIA-33] a namespace that fails loses the connection that it failed for, and no other', async () => {
+  const other = rig.client('/');
+  await connected(other);
+  const { connect } = rig.jobs;
+  rig.jobs.connect = () => {
+    throw new MillraceError('internal');
+  };
+  const client = rig.client('/jobs', { reconnection: false });
+  expect(await new Promise((resolve) => client.once('disconnect', resolve))).toBe('transport close');
+  rig.jobs.connect = connect;
+  expect(await other.emitWithAck('ask')).toMatchObject({ ok: true });
 });

@@ -6,9 +6,14 @@ import { MESSAGE_LIMIT } from '../../hub/face.ts';
 
 /** Judges a request before engine.io sees it: host, origin, size. Answers the refused ones, and browsers' questions. */
 export function admitsRequest(gate: Gate, request: IncomingMessage, response: ServerResponse): boolean {
-  const { headers, method } = request;
+  const { headers, method = '' } = request;
+  response.setHeader('x-content-type-options', 'nosniff');
   try {
     gate.check(headers);
+    if (headers.origin !== undefined) {
+      response.setHeader('access-control-allow-origin', headers.origin);
+      response.setHeader('vary', 'Origin');
+    }
     // engine.io would refuse it too, but without a word.
     if (Number(headers['content-length'] ?? 0) > MESSAGE_LIMIT) throw new MillraceError('payload_too_large');
   } catch (error) {
@@ -16,21 +21,17 @@ export function admitsRequest(gate: Gate, request: IncomingMessage, response: Se
     response.writeHead(status, { 'content-type': 'application/problem+json', connection: 'close' }).end(body);
     return false;
   }
-  const { origin } = headers;
-  if (origin !== undefined) {
-    response.setHeader('access-control-allow-origin', origin);
-    response.setHeader('vary', 'Origin');
-  }
-  if (method !== 'OPTIONS') return true;
-  response
-    .writeHead(204, {
-      'access-control-allow-methods': 'GET,POST',
-      'access-control-allow-headers': 'authorization,content-type',
-      'access-control-max-age': '600',
-    })
-    .end();
+  if (method === 'GET' || method === 'POST') return true;
+  if (method === 'OPTIONS') response.writeHead(204, PREFLIGHT).end();
+  else response.writeHead(405, { allow: 'GET, POST, OPTIONS' }).end();
   return false;
 }
+
+const PREFLIGHT = {
+  'access-control-allow-methods': 'GET,POST',
+  'access-control-allow-headers': 'authorization,content-type',
+  'access-control-max-age': '600',
+};
 
 export function admitsUpgrade(gate: Gate, request: IncomingMessage, socket: Duplex): boolean {
   try {

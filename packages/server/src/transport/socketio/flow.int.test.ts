@@ -73,6 +73,19 @@ test('[DIA-44] for a poller it is what waits for the next poll', async () => {
   expect(await (await next).text()).toBe('42["c",1]');
 });
 
+test('[DIA-44] a poller that becomes a WebSocket is told of its drain', async () => {
+  const client = rig.client('/', { transports: ['polling', 'websocket'] });
+  await connected(client);
+  const { socket } = rig.root.last;
+  let drained = 0;
+  socket.write(packets(['a', 1]));
+  socket.onDrain(() => {
+    drained += 1;
+  });
+  await vi.waitFor(() => expect(socket.kind).toBe('socketio'));
+  await vi.waitFor(() => expect(drained).toBe(1));
+});
+
 test('[DIA-45] a connection that ends before its last batch is written counts as a failed delivery', async () => {
   const ws = await reader({ perMessageDeflate: false });
   ws.pause();

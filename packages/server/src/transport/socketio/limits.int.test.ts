@@ -81,6 +81,20 @@ test('[DIA-41] whoever keeps flooding is cut, and no one else', async () => {
   expect(await other.emitWithAck('ask')).toMatchObject({ ok: true });
 });
 
+test('[DIA-43] a connection enters a namespace once at a time, however often it asks', async () => {
+  const { ws } = await raw();
+  const answers: string[] = [];
+  ws.on('message', (text) => answers.push(String(text).slice(0, 2)));
+  for (let n = 0; n < 5; n++) ws.send(CONNECT);
+  await vi.waitFor(() => expect(answers.toSorted()).toEqual(['40', '44', '44', '44', '44']));
+  expect(rig.root.sessions).toHaveLength(1);
+  ws.send('41');
+  await vi.waitFor(() => expect(rig.root.last.over).toBe(true));
+  ws.send(CONNECT);
+  await vi.waitFor(() => expect(rig.root.sessions.map(({ over }) => over)).toEqual([true, false]));
+  ws.terminate();
+});
+
 test('[DIA-42] malformed packets and bytes close the connection they came on, and no one else', async () => {
   const others = [rig.client('/jobs', { transports: ['websocket'] }), rig.msgpackClient('/jobs')];
   await Promise.all(others.map(connected));

@@ -15,6 +15,8 @@ export interface PlaceOptions {
   wireOf(conn: EngineSocket): Wire | undefined;
 }
 
+const TWICE = 'The connection is in this namespace already.';
+
 /** What a socket knows before it is one of the namespace. */
 type Data = Partial<Recovered> & { principal?: Principal };
 
@@ -23,6 +25,9 @@ export function openNamespace(place: Place, { namespace, spelling, auth, metrics
   place.use((socket, next) => {
     const wire = wireOf(socket.conn);
     if (!wire?.mayAsk()) return next(refusal(tooFast()));
+    // Socket.IO would let a second one in while the first one's token is being looked at.
+    if (wire.entered.has(place.name)) return next(refusal(new MillraceError('invalid_message', { detail: TWICE })));
+    wire.entered.add(place.name);
     const { token = wire.token, pid } = socket.handshake.auth as Record<string, unknown>;
     if (pid !== undefined) metrics.count('socketio_reconnects_total');
     auth.verify(typeof token === 'string' ? token : undefined).then(
@@ -30,7 +35,10 @@ export function openNamespace(place: Place, { namespace, spelling, auth, metrics
         (socket.data as Data).principal = principal;
         next();
       },
-      (error: unknown) => next(refusal(error)),
+      (error: unknown) => {
+        wire.entered.delete(place.name);
+        next(refusal(error));
+      },
     );
   });
   place.on('connection', (socket) => {
@@ -49,13 +57,17 @@ function serve(socket: Socket, principal: Principal, namespace: Namespace, seat:
     return seat.close();
   }
   // Nothing is passed on to Socket.IO's own listeners: a client might name its event as one of them.
-  socket.use(([event, ...args]) => {
-    const last = args.at(-1) as unknown;
+  socket.use(([event, ...args]: unknown[]) => {
+    const last = args.at(-1);
     const ack = typeof last === 'function' ? (args.pop() as (answer: unknown) => void) : undefined;
+    if (typeof event !== 'string') return seat.close();
     if (!seat.wire.mayAsk()) return refuse(seat, ack);
-    session.receive(String(event), args, ack);
+    session.receive(event, args, ack);
   });
-  socket.on('disconnect', () => session.closed());
+  socket.on('disconnect', () => {
+    seat.wire.entered.delete(namespace.name);
+    session.closed();
+  });
 }
 
 /** A socket of a namespace, as the namespace sees it. */
@@ -76,7 +88,8 @@ class Seat implements NamespaceSocket {
   }
 
   write(message: Buffer): void {
-    if (message.length > 0) this.wire.send(this.#spelling.batch(message, this.offset?.()));
+    if (message.length === 0) return;
+    this.wire.send(this.#spelling.batch(message, this.offset?.()));
   }
 
   /** Past `offset`: it says nothing of what the namespace has written. */

@@ -1,10 +1,13 @@
 import { createServer, request as open, type Server } from 'node:http';
-import { type AddressInfo, connect, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer as listen, type Server as NetServer, type Socket } from 'node:net';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { WebSocket } from 'ws';
+import { OwnedSids } from './owned-sid.ts';
 import { connected, heard, packets, Rig } from './socketio.rig.ts';
 
 const key = Buffer.from('a key that the cluster shares');
 let rigs: Rig[];
+let mute: NetServer;
 let balancer: Balancer;
 
 /** Hands every new connection to the next server, with no memory: what plain round-robin does. */
@@ -68,12 +71,14 @@ async function clustered(sharedKey = key): Promise<Rig> {
 
 beforeEach(async () => {
   rigs = [await clustered(), await clustered()];
+  mute = listen();
   balancer = await new Balancer().listen();
   balancer.targets = rigs.map(({ port }) => port);
 });
 afterEach(async () => {
   await Promise.all(rigs.map((rig) => rig.close()));
   await balancer.close();
+  mute.close();
 });
 
 for (const [name, transports] of [
@@ -150,4 +155,23 @@ test('[DIA-52] nobody without the key can make a server ask an address, and no r
     headers: { 'x-millrace-passed-on': '1' },
   });
   expect(await circling.json()).toEqual({ code: 1, message: 'Session ID unknown' });
+});
+
+test('[DIA-51] an owner that takes the request and never answers is given up after a minute', async () => {
+  const [one] = rigs as [Rig, Rig];
+  const asked = new Promise<Socket>((resolve) => mute.once('connection', resolve));
+  await new Promise<void>((listening) => mute.listen(0, '127.0.0.1', listening));
+  const sids = new OwnedSids({ address: `http://127.0.0.1:${(mute.address() as AddressInfo).port}`, key });
+  const answer = fetch(`${one.url}/socket.io/?EIO=4&transport=polling&sid=${sids.next()}`);
+  const socket = await asked;
+  await new Promise((resolve) => socket.once('data', resolve));
+  one.clock.advance(60_000);
+  expect(await (await answer).json()).toEqual({ code: 1, message: 'Session ID unknown' });
+  const client = new WebSocket(`ws://127.0.0.1:${one.port}/socket.io/?EIO=4&transport=websocket&sid=${sids.next()}`);
+  const next = new Promise<Socket>((resolve) => mute.once('connection', resolve));
+  const refusal = new Promise((resolve) => client.once('error', (error) => resolve(error.message)));
+  await new Promise<void>((resolve, reject) => next.then((above) => above.once('data', () => resolve()), reject));
+  one.clock.advance(60_000);
+  expect(await refusal).toBe('Unexpected server response: 400');
+  socket.destroy();
 });

@@ -1,5 +1,5 @@
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket as NetSocket } from 'node:net';
 import { MillraceError } from '@millrace/protocol';
 import { io, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client';
 import * as msgpackParser from 'socket.io-msgpack-parser';
@@ -82,7 +82,8 @@ export class Rig {
   readonly verified: (string | undefined)[] = [];
   server!: Server;
   socketIo!: SocketIo;
-  #clients: Socket[] = [];
+  readonly #clients: Socket[] = [];
+  readonly #sockets = new Set<NetSocket>();
 
   async open(about: Partial<SocketIoOptions> = {}, port = 0): Promise<this> {
     this.socketIo = createSocketIo({
@@ -103,6 +104,10 @@ export class Rig {
     this.server = createServer((request, response) => {
       if (!this.socketIo.request(request, response)) response.writeHead(404).end();
     }).on('upgrade', (request, socket, head) => this.socketIo.upgrade(request, socket, head));
+    this.server.on('connection', (socket) => {
+      this.#sockets.add(socket);
+      socket.on('close', () => this.#sockets.delete(socket));
+    });
     await new Promise<void>((listening) => this.server.listen(port, '127.0.0.1', listening));
     return this;
   }
@@ -132,9 +137,14 @@ export class Rig {
     return this.client(namespace, { path: '/socket.io-msgpack/', parser: msgpackParser, ...about });
   }
 
+  /** Every connection is lost, without a word. */
+  cut(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
   /** As a killed process: nobody is told. */
   async kill(): Promise<void> {
-    this.server.closeAllConnections();
+    this.cut();
     this.socketIo.close();
     await new Promise((closed) => this.server.close(closed));
   }

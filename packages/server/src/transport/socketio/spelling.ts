@@ -10,6 +10,11 @@ const MESSAGE = '4';
 const END = String.fromCharCode(PACKET_END);
 /** Socket.IO's mark of an event */
 const EVENT = 2;
+/**
+ * The event that tells a client where it stands: those that can recover hand its last argument back, all others do not
+ * listen for it. As a last argument of the events themselves it would break listeners that take so many and no more.
+ */
+const POSITION = 'position';
 const msgpack = new Encoder();
 
 /** What an engine.io connection is given for one write. */
@@ -60,7 +65,7 @@ export function jsonSpelling(namespace: string): Spelling {
 export function msgpackSpelling(namespace: string): Spelling {
   return remembered((message, offset) => {
     const packets = packetsOf(message, offset).map((text) =>
-      bytesOf({ type: EVENT, nsp: namespace, data: JSON.parse(text) as unknown }),
+      bytesOf({ type: EVENT, nsp: namespace, data: contentOf(text) }),
     );
     return {
       packets: packets.length,
@@ -69,6 +74,16 @@ export function msgpackSpelling(namespace: string): Spelling {
     };
   });
 }
+
+/** The client's library reads integers of 64 bits: larger ones go as text, for else it would read another number. */
+function contentOf(text: string): unknown {
+  if (!MAYBE_LARGE.test(text)) return JSON.parse(text);
+  return JSON.parse(text, (_key, value: unknown) =>
+    Number.isInteger(value) && Math.abs(value as number) >= 2 ** 63 ? String(value) : value,
+  );
+}
+
+const MAYBE_LARGE = /\d{19}|\de\+?\d/i;
 
 /** Readers of one run are written one after the other, so the last batch is mostly the one that is wanted. */
 function remembered(make: (message: Buffer, offset: string | undefined) => Batch): Spelling {
@@ -83,10 +98,7 @@ function remembered(make: (message: Buffer, offset: string | undefined) => Batch
 
 function packetsOf(message: Buffer, offset: string | undefined): string[] {
   const texts = message.toString().split(END);
-  if (offset !== undefined) {
-    const last = texts.length - 1;
-    texts[last] = `${texts[last]?.slice(0, -1)},${JSON.stringify(offset)}]`;
-  }
+  if (offset !== undefined) texts.push(JSON.stringify([POSITION, offset]));
   return texts;
 }
 

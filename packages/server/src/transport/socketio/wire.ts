@@ -2,7 +2,7 @@ import type { Clock } from '@millrace/protocol/clock';
 import type { Socket } from 'socket.io';
 import type { WebSocket } from 'ws';
 import type { Metrics } from '../../metrics/metrics.ts';
-import { Allowance } from './allowance.ts';
+import { Allowance } from '../allowance.ts';
 import type { Batch } from './spelling.ts';
 
 /** events of a client at once, and per second from then on; those above are refused */
@@ -11,12 +11,18 @@ export const EVENT_RATE = 100;
 /** so many packets of any kind for each event: whoever sends more is cut */
 const FLOOD = 5;
 
+/** ms that a poller has for coming to be told that its connection is closed; later it is told that there is none */
+const FAREWELL_MS = 2_000;
+/** engine.io's reason of a close that the server wanted */
+const OURS = 'forced close';
+
 /** What we ask of engine.io's own objects beyond what their types tell. */
 export type EngineSocket = Socket['conn'];
 interface EngineTransport extends NodeJS.EventEmitter {
   readonly name: string;
   readonly writable: boolean;
   perMessageDeflate: unknown;
+  closeTimeout?: number;
   readonly socket?: WebSocket;
 }
 interface EnginePacket {
@@ -40,6 +46,8 @@ export class Wire {
   readonly conn: EngineSocket;
   /** what the request that opened it has brought along */
   readonly token: string | undefined;
+  /** the namespaces that it is in, or about to enter */
+  readonly entered = new Set<string>();
   readonly #about: WireOptions;
   readonly #events: Allowance;
   readonly #packets: Allowance;
@@ -69,9 +77,10 @@ export class Wire {
       .on('upgrade', () => {
         this.#count('polling', -1);
         this.#count('websocket', 1);
-        this.#answered = 0;
+        // Nobody polls for the last answer any more, and engine.io says nothing where nothing else waits.
+        setImmediate(() => this.#ready());
       })
-      .on('close', () => this.#closed());
+      .on('close', (reason: string) => this.#closed(reason));
   }
 
   get polling(): boolean {
@@ -93,12 +102,13 @@ export class Wire {
   }
 
   buffered(): number {
-    return this.#waiting + (this.polling ? this.#unfetched() : (this.#transport.socket?.bufferedAmount ?? 0));
+    const { writable, socket } = this.#transport;
+    return this.#waiting + (socket?.bufferedAmount ?? (writable ? 0 : this.#answered));
   }
 
   onDrain(listener: () => void): void {
-    if (this.buffered() === 0) setImmediate(listener);
-    else this.#drained.push(listener);
+    this.#drained.push(listener);
+    if (this.#idle) setImmediate(() => this.#ready());
   }
 
   /** Sends what waits and closes the transport, which a stock client takes for a lost connection: it comes back. */
@@ -110,14 +120,15 @@ export class Wire {
     return this.conn.transport as unknown as EngineTransport;
   }
 
-  #unfetched(): number {
-    return this.#transport.writable ? 0 : this.#answered;
+  get #idle(): boolean {
+    return this.#waiting === 0 && this.#transport.writable;
   }
 
   #carriedBy(transport: EngineTransport): void {
     this.#deflates ||= transport.socket?.extensions.includes('permessage-deflate') ?? false;
     // Else engine.io would frame, and ws deflate, the same packet once per reader.
     transport.perMessageDeflate = null;
+    transport.closeTimeout = FAREWELL_MS;
     transport.on('ready', () => this.#ready());
   }
 
@@ -132,7 +143,7 @@ export class Wire {
   }
 
   #ready(): void {
-    if (this.#drained.length === 0 || this.buffered() > 0) return;
+    if (!this.#idle) return;
     for (const listener of this.#drained.splice(0)) listener();
   }
 
@@ -150,8 +161,11 @@ export class Wire {
     this.#pingAt = undefined;
   }
 
-  #closed(): void {
-    if (this.buffered() > 0) this.#about.metrics.count('socketio_failed_deliveries_total');
+  #closed(reason: string): void {
+    const { name, writable, socket } = this.#transport;
+    // What has been sent is known to the socket, until it is gone: then to engine.io, which had no answer from it.
+    const cutShort = name === 'websocket' && (reason === OURS ? socket?.bufferedAmount !== 0 : !writable);
+    if (this.#waiting > 0 || cutShort) this.#about.metrics.count('socketio_failed_deliveries_total');
     this.#drained = [];
     this.#count(this.#transport.name, -1);
   }
