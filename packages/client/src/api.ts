@@ -185,6 +185,15 @@ export class Api {
     return this.#json({ path: '/api/health' }, false);
   }
 
+  /**
+   * The token that requests are made with, for what speaks to the server beside this client; another one where the server
+   * has refused `refused`. Rejects with `unauthorized` where there is none to be had.
+   */
+  token(refused?: string): Promise<string> {
+    const { tokens } = this.#options;
+    return refused !== undefined && tokens.canRefresh ? tokens.refresh(refused) : tokens.get();
+  }
+
   /** The whole address of a file, from the path in its event. It holds no token: fetch it with {@link file}. */
   fileUrl(path: string): string {
     return wholeUrl(this.#options.url, path);

@@ -295,3 +295,26 @@ describe('transports', () => {
     expect(client.connection.getSnapshot()).toMatchObject({ state: 'reconnecting', retryAt: clock.now() + 20_500 });
   });
 });
+
+describe('the policy', () => {
+  test('[CLT-100] after the last attempt it is closed, says why, and comes back when it is told to', async () => {
+    const { server, client, clock, states } = setup({ policy: { attempts: 5, backoffMax: 5_000 } });
+    server.append('r', 3);
+    const { seen } = watch(client, 'r');
+    await settle();
+    server.up = false;
+    server.socket.cut();
+    for (let n = 0; n < 20; n++) {
+      clock.advance(5_000);
+      await settle();
+    }
+    expect(states.slice(-2)).toEqual(['reconnecting', 'closed']);
+    expect(client.connection.getSnapshot()).toMatchObject({ state: 'closed', error: { code: 'unreachable' } });
+    server.up = true;
+    server.append('r', 2);
+    client.reconnect();
+    await settle();
+    expect(client.connection.getSnapshot().state).toBe('live');
+    expect(seqs(seen)).toEqual([4, 5]);
+  });
+});

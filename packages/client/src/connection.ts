@@ -30,7 +30,10 @@ export interface ConnectionSnapshot {
   readonly error: MillraceError | undefined;
 }
 
-export type ConnectionStore = Store<ConnectionSnapshot>;
+export interface ConnectionStore extends Store<ConnectionSnapshot> {
+  /** what goes over it, for whoever measures it */
+  readonly exchange: Pick<Exchange, 'observe' | 'ping'>;
+}
 
 export interface ConnectionOptions {
   url: string;
@@ -295,6 +298,7 @@ export class Connection implements ConnectionStore {
   #wait(): void {
     const { policy, platform } = this.#options;
     this.#attempt += 1;
+    if (this.#attempt > policy.attempts) return this.#dispatch('disconnect');
     const delay = backoff(policy, this.#attempt, platform.random(), this.#retryAfter);
     this.#retryAt = this.#clock.now() + delay;
     this.#cancelRetry = this.#clock.after(delay, () => {

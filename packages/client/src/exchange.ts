@@ -42,6 +42,8 @@ export class Exchange {
   readonly #pending = new Map<number, Pending>();
   /** calls back when a refused subscription is worth another try */
   readonly #afterRefusal: (fn: () => void) => void;
+  /** hears every message before the stores do */
+  observe: ((frames: readonly ServerFrame[]) => void) | undefined;
   #send: ((frame: ClientFrame) => void) | undefined;
   #epoch = '';
   #lastId = 0;
@@ -105,8 +107,14 @@ export class Exchange {
     });
   }
 
+  /** Asks for a `pong` of its own, beside the heartbeat's. `at`: now, ms. */
+  ping(at: number): void {
+    this.#send?.({ type: 'ping', at });
+  }
+
   /** Takes one message, however many frames it holds; every store that changed then tells its listeners once. */
   receive(frames: readonly ServerFrame[]): void {
+    this.observe?.(frames);
     for (const frame of frames) this.#take(frame);
     this.#flush();
   }

@@ -252,7 +252,7 @@ export class FakeServer {
     }
     const [, , , run = '', part] = pathname.split('/');
     const log = this.logs.get(run);
-    if (init.method === 'POST') return Response.json({ seq: 7 });
+    if (init.method === 'POST') return Response.json({ ...(pathname === '/api/runs' && { id: 'new' }), seq: 7 });
     if (!log) return problem('run_not_found');
     if (part !== 'events') return Response.json(this.row(run));
     const after = headers.get('last-event-id') ?? searchParams.get('after') ?? '0';

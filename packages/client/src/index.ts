@@ -35,6 +35,7 @@ export { type Client, type ClientOptions, createClient } from './client.ts';
 export type { CommandQueue, PendingCommand } from './command-queue.ts';
 export type { Commands } from './commands.ts';
 export type { ConnectionSnapshot, ConnectionStore } from './connection.ts';
+export { type ConnectionQuality, type MeasuredConnection, measuredConnection } from './connection-quality.ts';
 export type { ConnectionState } from './connection-state.ts';
 export { type EventsSnapshot, EventWindow } from './event-window.ts';
 export { type InboxStore, inboxStore } from './inbox.ts';

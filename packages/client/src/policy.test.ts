@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { executionsReconnection, jobsReconnection, resilientReconnection } from './compat/reconnection.ts';
 import { backoff, defaultPolicy } from './policy.ts';
 
 test('[CLT-14] the window begins at 1 s, doubles, and ends at 30 s; the wait is anywhere in it', () => {
@@ -22,4 +23,19 @@ test('[CLT-14] nobody comes back before Retry-After', () => {
       },
     ),
   );
+});
+
+test('[CLT-100] without jitter it waits for the window itself, as the established clients do', () => {
+  const waits = (preset: Partial<typeof defaultPolicy>, random: number) =>
+    [1, 2, 3, 4, 5, 6].map((attempt) => backoff({ ...defaultPolicy, ...preset }, attempt, random));
+  expect(waits(resilientReconnection, 0)).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 30_000]);
+  for (const preset of [executionsReconnection, jobsReconnection]) {
+    expect(waits(preset, 1)).toEqual([1_000, 2_000, 4_000, 5_000, 5_000, 5_000]);
+    expect(waits(preset, 0.5)).toEqual([500, 1_000, 2_000, 2_500, 2_500, 2_500]);
+  }
+  expect([resilientReconnection, executionsReconnection, jobsReconnection].map(({ attempts }) => attempts)).toEqual([
+    999,
+    5,
+    Infinity,
+  ]);
 });

@@ -70,7 +70,7 @@ function open(path: string, logs: SampleLog[], inbox: InboxItem[] = []) {
     ...{ status: 'ready', rows, total: rows.length, continuity: 'complete', error: undefined },
   });
   const commands = Object.assign(new Held<CommandQueue>([]), { confirm: vi.fn(), takeBack: vi.fn() });
-  const connection = new Held(live);
+  const connection = Object.assign(new Held(live), { exchange: { ping() {} } });
   const missing: RunSnapshot = {
     ...{ id: '', view: undefined, status: 'missing', continuity: 'complete', cursor: undefined, error: undefined },
     ...{ since: undefined, pending: [], refused: undefined },

@@ -5,6 +5,7 @@ import { type ReactNode, StrictMode, startTransition, useState } from 'react';
 import { afterEach, expect, test, vi } from 'vitest';
 import type { AgentStream } from '../agent-stream.ts';
 import { createClient } from '../client.ts';
+import type { ConnectionQuality } from '../connection-quality.ts';
 import { FakeServer, foldAll, settle } from '../fake-server.suite.ts';
 import type { RunSnapshot } from '../run-store.ts';
 import { SimulatedClock } from '../simulated-clock.suite.ts';
@@ -120,16 +121,17 @@ test('[CLT-22] useAgentStream grows with the tokens and shows no retracted messa
   expect(shown).toMatchObject({ text: '', messages: [] });
 });
 
-test('useRuns, useRunEvents and useConnection', async () => {
+test('[CLT-101] useRuns, useRunEvents and useConnection', async () => {
   const { server, show } = setup();
   server.append('a', 2);
   let rows: string[] = [];
   let seqs: number[] = [];
   let state = '';
+  let quality: ConnectionQuality | undefined;
   function Probe() {
     rows = useRuns({ workflow: 'w' }).rows.map(({ id, seq }) => `${id}:${seq}`);
     seqs = useRunEvents('a', { limit: 3 }).events.map(({ seq }) => seq);
-    state = useConnection().state;
+    ({ state, quality } = useConnection());
     return null;
   }
   show(<Probe />);
@@ -138,6 +140,7 @@ test('useRuns, useRunEvents and useConnection', async () => {
   expect(rows).toEqual(['a:6']);
   expect(seqs).toEqual([4, 5, 6]);
   expect(state).toBe('live');
+  expect(quality).toEqual({ roundTrip: { p50: 0, p95: 0 }, reconnects: 0, lag: 0 });
 });
 
 test('[CLT-22] useAgentStream renders again only when something of its agent changes', async () => {

@@ -1,7 +1,7 @@
 import { createContext, type ReactNode, useContext } from 'react';
 import type { Client } from '../client.ts';
 
-const ClientContext = createContext<Client | undefined>(undefined);
+export const ClientContext = createContext<Client | undefined>(undefined);
 
 /** Gives the hooks below it their client. Make the client once, outside of any component. */
 export function MillraceProvider({ client, children }: { client: Client; children: ReactNode }) {

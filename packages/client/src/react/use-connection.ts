@@ -1,8 +1,8 @@
-import type { ConnectionSnapshot } from '../connection.ts';
+import { type MeasuredConnection, measuredConnection } from '../connection-quality.ts';
 import { useClient } from './provider.tsx';
 import { useStore } from './use-store.ts';
 
-/** The connection's state, for an honest light. It opens nothing by itself. */
-export function useConnection(): ConnectionSnapshot {
-  return useStore(useClient().connection);
+/** The connection's state, for an honest light, and its quality. It opens nothing by itself. */
+export function useConnection(): MeasuredConnection {
+  return useStore(measuredConnection(useClient()));
 }

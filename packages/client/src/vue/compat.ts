@@ -1,0 +1,16 @@
+export type { RunSocketMessage, RunSocketRequest } from '@millrace/protocol/dialects/run-socket';
+export type { AgentStreaming } from '../compat/agent-streaming.ts';
+export type { ExecutionEvent, ExecutionEvents, ExecutionHandlers } from '../compat/execution-events.ts';
+export { createExecutionsApi, type ExecutionsApi } from '../compat/executions-api.ts';
+export type { JobProgress } from '../compat/job-progress.ts';
+export { executionsReconnection, jobsReconnection, resilientReconnection } from '../compat/reconnection.ts';
+export type { ResilientSocketOptions } from '../compat/resilient-socket.ts';
+export type { SocketSource } from '../compat/socket-ways.ts';
+export { type Execution, type LogEntry, useExecutionStore } from './execution-store.ts';
+export { useAgentStreaming } from './use-agent-streaming.ts';
+export { useExecutionEvents } from './use-execution-events.ts';
+export { type ExecutionWebSocket, useExecutionWebSocket } from './use-execution-web-socket.ts';
+export { useJobProgress, useJobProgressMultiple } from './use-job-progress.ts';
+export { useKnowledgeBase } from './use-knowledge-base.ts';
+export { type ResilientWebSocket, useResilientWebSocket } from './use-resilient-web-socket.ts';
+export { type NamespaceWebSocket, useWebSocket } from './use-web-socket.ts';
