@@ -163,3 +163,19 @@ test('[DIA-43] a client of MessagePack cannot pass an event off as one of the se
     'ask',
   ]);
 });
+
+test('[DIA-54] an answer to a poll holds at most 16 packets, as many as Python’s clients take; the rest comes with the next', async () => {
+  const client = rig.client('/', { transports: ['polling'] });
+  await connected(client);
+  const events = heard(client);
+  const sizes: number[] = [];
+  const { onData } = client.io.engine.transport as unknown as { onData(data: string): void };
+  (client.io.engine.transport as unknown as { onData(data: string): void }).onData = function (data) {
+    sizes.push(data.split('\x1e').length);
+    onData.call(this, data);
+  };
+  rig.root.last.socket.write(packets(...Array.from({ length: 50 }, (_, n): [string, unknown] => ['n', n])));
+  await vi.waitFor(() => expect(events).toHaveLength(50));
+  expect(events).toEqual(Array.from({ length: 50 }, (_, n) => ['n', n]));
+  expect(Math.max(...sizes)).toBe(16);
+});

@@ -28,7 +28,7 @@ export interface Batch {
   readonly packets: number;
   /** for a WebSocket: every packet's frame in one piece */
   framed(deflated: boolean): Sendable;
-  /** for whoever polls, who may be about to become a WebSocket */
+  /** for whoever polls, who may be about to become a WebSocket: one by one */
   polled(): readonly Sendable[];
 }
 
@@ -40,28 +40,26 @@ export interface Spelling {
 /** Socket.IO's default format. */
 export function jsonSpelling(namespace: string): Spelling {
   const head = `${MESSAGE}${EVENT}${namespace === '/' ? '' : `${namespace},`}`;
-  // engine.io puts its mark before the first packet.
-  const joined = (texts: string[]) =>
-    texts
-      .map((text) => head + text)
-      .join(END)
-      .slice(MESSAGE.length);
   return remembered((message, offset) => {
     const texts = packetsOf(message, offset);
-    const frames = framesOf(() => texts.map((text) => Buffer.from(head + text)), TEXT);
+    const payloads = () => texts.map((text) => Buffer.from(head + text));
     let polled: Sendable[] | undefined;
     return {
       packets: texts.length,
-      framed: frames,
+      framed: framesOf(payloads, TEXT),
       polled() {
-        polled ??= [{ data: joined(texts), options: { ...frames(false).options, compress: true } }];
+        // engine.io puts its own mark before each.
+        polled ??= payloads().map((payload) => ({
+          data: payload.toString('utf8', MESSAGE.length),
+          options: { compress: true, wsPreEncodedFrame: [Buffer.concat([frameHeader(payload.length), payload])] },
+        }));
         return polled;
       },
     };
   });
 }
 
-/** MessagePack. Its packets are bytes, which a poll takes one by one only. */
+/** MessagePack. */
 export function msgpackSpelling(namespace: string): Spelling {
   return remembered((message, offset) => {
     const packets = packetsOf(message, offset).map((text) =>

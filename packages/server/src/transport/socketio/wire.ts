@@ -3,7 +3,7 @@ import type { Socket } from 'socket.io';
 import type { WebSocket } from 'ws';
 import type { Metrics } from '../../metrics/metrics.ts';
 import { Allowance } from '../allowance.ts';
-import type { Batch } from './spelling.ts';
+import type { Batch, Sendable } from './spelling.ts';
 
 /** events of a client at once, and per second from then on; those above are refused */
 export const EVENT_BURST = 1_000;
@@ -16,11 +16,15 @@ const FAREWELL_MS = 2_000;
 /** engine.io's reason of a close that the server wanted */
 const OURS = 'forced close';
 
+/** Packets of one answer to a poll: Python's clients refuse more (engineio.payload.Payload.max_decode_packets). */
+const ANSWER_PACKETS = 16;
+
 /** What we ask of engine.io's own objects beyond what their types tell. */
 export type EngineSocket = Socket['conn'];
 interface EngineTransport extends NodeJS.EventEmitter {
   readonly name: string;
-  readonly writable: boolean;
+  writable: boolean;
+  send(packets: EnginePacket[]): void;
   perMessageDeflate: unknown;
   closeTimeout?: number;
   readonly socket?: WebSocket;
@@ -29,6 +33,11 @@ interface EnginePacket {
   readonly type: string;
   readonly data?: string | Buffer;
   readonly options?: { wsPreEncodedFrame?: readonly Buffer[] };
+}
+
+interface EngineConnection {
+  readonly writeBuffer: EnginePacket[];
+  flush(): void;
 }
 
 export interface WireOptions {
@@ -96,9 +105,19 @@ export class Wire {
     const { conn } = this;
     if (conn.readyState !== 'open') return this.#about.metrics.count('socketio_failed_deliveries_total');
     this.#about.metrics.count('socketio_events_total', batch.packets);
-    const sendables = this.polling ? batch.polled() : [batch.framed(this.#deflates)];
     // The bytes are in the frame: engine.io needs none beside it.
-    for (const { data, options } of sendables) conn.write(data as string, options as object);
+    if (!this.polling) return this.#write(batch.framed(this.#deflates));
+    const transport = this.#transport;
+    const { writable } = transport;
+    // Else the first packet would use up the poll that waits, alone.
+    transport.writable = false;
+    for (const sendable of batch.polled()) this.#write(sendable);
+    transport.writable = writable;
+    (conn as unknown as EngineConnection).flush();
+  }
+
+  #write({ data, options }: Sendable): void {
+    this.conn.write(data as string, options as object);
   }
 
   buffered(): number {
@@ -130,11 +149,25 @@ export class Wire {
     transport.perMessageDeflate = null;
     transport.closeTimeout = FAREWELL_MS;
     transport.on('ready', () => this.#ready());
+    if (transport.name === 'polling') this.#answerInParts(transport);
   }
 
-  #created({ type, data, options }: EnginePacket): void {
-    if (type === 'ping') this.#pingAt = this.#about.clock.now();
-    this.#waiting += options?.wsPreEncodedFrame?.[0]?.length ?? (data ? Buffer.byteLength(data) : 0);
+  /** What is over the number that an answer to a poll may hold waits for the next one. */
+  #answerInParts(transport: EngineTransport): void {
+    const send = transport.send.bind(transport);
+    transport.send = (packets) => {
+      const rest = this.conn.readyState === 'open' ? packets.splice(ANSWER_PACKETS) : [];
+      (this.conn as unknown as EngineConnection).writeBuffer.unshift(...rest);
+      const bytes = rest.reduce((sum, packet) => sum + bytesOf(packet), 0);
+      this.#waiting += bytes;
+      this.#answered -= bytes;
+      send(packets);
+    };
+  }
+
+  #created(packet: EnginePacket): void {
+    if (packet.type === 'ping') this.#pingAt = this.#about.clock.now();
+    this.#waiting += bytesOf(packet);
   }
 
   #flushed(): void {
@@ -175,4 +208,8 @@ export class Wire {
     connections[transport] = (connections[transport] ?? 0) + by;
     metrics.gauge('socketio_connections', connections[transport], { transport });
   }
+}
+
+function bytesOf({ data, options }: EnginePacket): number {
+  return options?.wsPreEncodedFrame?.[0]?.length ?? (data ? Buffer.byteLength(data) : 0);
 }
