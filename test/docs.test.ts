@@ -12,6 +12,7 @@ const read = (path: string): string => readFileSync(join(root, path), 'utf8');
 
 test('[DOC-2] every block of code in the README and the guides says how it is tested', () => {
   const known: Record<string, RegExp> = {
+    js: /^file=[\w-]+\.mjs$/,
     ts: /^file=[\w-]+\.ts$/,
     tsx: /^file=[\w-]+\.tsx$/,
     sh: /^(run|background|setup)$/,
@@ -80,6 +81,7 @@ test('[DOC-5] operate.md names every setting of the server, with its default, an
     MILLRACE_HOST: config.host,
     MILLRACE_DATA: config.data,
     MILLRACE_STORE: config.store,
+    CMBAGENT_USE_DATABASE: true,
     MILLRACE_LEASE_MS: timings.lease,
     MILLRACE_RENEW_MS: timings.renew,
     MILLRACE_GRACE_MS: timings.grace,
@@ -95,6 +97,7 @@ test('[DOC-5] operate.md names every setting of the server, with its default, an
     MILLRACE_RETENTION_COMPLETED_DAYS: config.scheduler.retentionDays.completed,
     MILLRACE_RETENTION_FAILED_DAYS: config.scheduler.retentionDays.failed,
     MILLRACE_RETENTION_CANCELLED_DAYS: config.scheduler.retentionDays.cancelled,
+    MILLRACE_INGEST: config.ingest,
     MILLRACE_LOG: config.logLevel,
   };
   for (const [name, value] of documented) expect(value, name).toBe(String(defaults[name] ?? ''));

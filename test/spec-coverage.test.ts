@@ -1,6 +1,6 @@
 import { globSync, readFileSync } from 'node:fs';
-import { parseSync } from 'vite';
 import { describe, expect, test } from 'vitest';
+import { titlesOf } from './titles.ts';
 
 const root = new URL('../', import.meta.url).pathname;
 
@@ -9,46 +9,10 @@ function ruleIds(spec: string): string[] {
   return [...spec.matchAll(/^\s*- \*\*([A-Z][A-Z0-9]*-\d+)\*\*/gm)].map((match) => match[1] as string);
 }
 
-/** The ids, `[LOG-3]`, in the titles of test(), it() and describe(); what is skipped or only planned covers nothing. */
+/** The ids, `[LOG-3]`, in the titles of a file's tests. */
 function titledIds(path: string, source: string): string[] {
-  const ids: string[] = [];
-  const visit = (node: unknown): void => {
-    if (Array.isArray(node)) for (const child of node) visit(child);
-    if (!isNode(node)) return;
-    if (node.type === 'CallExpression') {
-      const chain = chainOf(node.callee);
-      if (/^(test|it|describe)$/.test(chain[0] ?? '') && !chain.some((name) => name === 'skip' || name === 'todo')) {
-        for (const text of stringsIn((node.arguments as unknown[])[0])) {
-          ids.push(...[...text.matchAll(/\[([A-Z][A-Z0-9]*-\d+)\]/g)].map((match) => match[1] as string));
-        }
-      }
-    }
-    for (const child of Object.values(node)) visit(child);
-  };
-  visit(parseSync(path, source).program);
-  return ids;
-}
-
-type Node = { type: string; [key: string]: unknown };
-
-const isNode = (value: unknown): value is Node =>
-  typeof value === 'object' && value !== null && typeof (value as Node).type === 'string';
-
-/** `describe.skipIf(x)` → describe, skipIf */
-function chainOf(node: unknown): string[] {
-  if (!isNode(node)) return [];
-  if (node.type === 'Identifier') return [String(node.name)];
-  if (node.type === 'MemberExpression') return [...chainOf(node.object), ...chainOf(node.property)];
-  return node.type === 'CallExpression' ? chainOf(node.callee) : [];
-}
-
-/** A title, or the titles in a table of cases; not the strings inside of functions. */
-function stringsIn(node: unknown): string[] {
-  if (Array.isArray(node)) return node.flatMap(stringsIn);
-  if (!isNode(node) || /Function/.test(node.type)) return [];
-  if (node.type === 'Literal') return typeof node.value === 'string' ? [node.value] : [];
-  if (node.type === 'TemplateElement') return [String((node.value as { raw: string }).raw)];
-  return Object.values(node).flatMap(stringsIn);
+  const ids = titlesOf(path, source).flatMap((title) => [...title.matchAll(/\[([A-Z][A-Z0-9]*-\d+)\]/g)]);
+  return ids.map((match) => match[1] as string);
 }
 
 function coverageProblems(spec: string, tests: Record<string, string>): string[] {

@@ -17,8 +17,9 @@ const PATH = '/socket.io/?EIO=4&transport=websocket';
 const PING = '2'.charCodeAt(0);
 /** before the seq in an event's id: `42["node:progress",{"id":"RUN:` */
 const EVENT = Buffer.from('42["node:progress",{"id":"');
-/** what follows `42[` in an event */
-const QUOTE = '"'.charCodeAt(0);
+const MESSAGE = '4'.charCodeAt(0);
+/** what follows in a message of events: others than the bench's own say where the client stands */
+const EVENTS = '2'.charCodeAt(0);
 const STEP = Buffer.from('"currentStep":"');
 /** of what a subscriber reads of one message, its event's envelope without the step */
 const FRAME = 190;
@@ -130,7 +131,7 @@ class ChannelsClient implements Follower {
       const number = payload.indexOf(STEP, this.#seqAt) + STEP.length;
       this.#reader.take(digits(payload, this.#seqAt), digits(payload, number), performance.now());
     } else if (payload[0] === PING) this.#socket?.send('3');
-    else if (payload[0] === '4'.charCodeAt(0) && payload[3] !== QUOTE) this.#answered(payload.toString());
+    else if (payload[0] === MESSAGE && payload[1] !== EVENTS) this.#answered(payload.toString());
   }
 }
 

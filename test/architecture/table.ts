@@ -65,6 +65,7 @@ export const table: Row[] = [
     'files:interface',
     'metrics:interface',
   ]),
+  inServer('ingest', ['protocol', 'worker', 'engine:face', 'bus:interface', 'store:interface', 'files:interface']),
   inServer('sources', ['protocol', 'clock', 'engine:face', 'auth', 'metrics:interface']),
   inServer('cli', ['protocol', 'client', 'config']),
   row(
@@ -72,7 +73,7 @@ export const table: Row[] = [
     ['server.ts', 'main.ts', 'index.ts', 'dialects.ts'].map((file) => server + file),
     [
       ...['protocol', 'worker', 'clock', 'config', 'store', 'bus', 'metrics', 'auth', 'files', 'engine', 'scheduler'],
-      ...['hub', 'transport', 'dialects', 'sources', 'http', 'cli'],
+      ...['hub', 'transport', 'dialects', 'sources', 'ingest', 'http', 'cli'],
     ],
   ),
 

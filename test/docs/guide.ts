@@ -37,7 +37,9 @@ export function readGuide(path: string): Guide {
 
 /** What a reader follows from the first block to the last. */
 export const guides = (): Guide[] =>
-  ['README.md', ...globSync('docs/guides/*.md', { cwd: root }).sort(), 'docs/http.md'].map(readGuide);
+  ['README.md', ...globSync('docs/guides/*.md', { cwd: root }).sort(), 'docs/any-language.md', 'docs/http.md'].map(
+    readGuide,
+  );
 
 /** Every page of ours in the repository. */
 export const pages = (): string[] =>

@@ -1,5 +1,6 @@
 import { MillraceError } from '@millrace/protocol';
 import { expect, test } from 'vitest';
+import { overridesOf } from './cli/start.ts';
 import { readConfig } from './config.ts';
 
 test('[CLI-1] without settings the server is on 127.0.0.1:4600 with SQLite in .millrace', () => {
@@ -44,7 +45,9 @@ test.each<[Record<string, string>, string, string]>([
   [{ DATABASE_URL: 'mysql://db/app' }, 'DATABASE_URL cannot be read', 'postgres://USER'],
   [{ DATABASE_URL: 'postgres://u:p#x@db/app' }, 'DATABASE_URL cannot be read', 'percent-encoded'],
   [{ DATABASE_URL: 'postgres://db/app', REDIS_URL: 'localhost:6379' }, 'REDIS_URL cannot be read', 'redis://'],
-  [{ REDIS_URL: 'redis://cache' }, 'REDIS_URL is set', 'Set DATABASE_URL'],
+  [{ REDIS_URL: 'cache:6379' }, 'REDIS_URL cannot be read', 'redis://'],
+  [{ SOCKET_PORT: 'x' }, 'SOCKET_PORT is "x"', 'whole number from 1'],
+  [{ CMBAGENT_USE_DATABASE: 'no' }, 'CMBAGENT_USE_DATABASE is "no"', 'one of true, false'],
   [{ MILLRACE_PROXIES: '10.0.0.0/40' }, 'MILLRACE_PROXIES is "10.0.0.0/40"', 'network like 10.0.0.0/8'],
   [{ MILLRACE_ORIGINS: 'example.com' }, 'MILLRACE_ORIGINS is "example.com"', 'an origin like https://'],
   [{ MILLRACE_JWT_SECRET: 'short' }, 'MILLRACE_JWT_SECRET has 5 characters', 'at least 16'],
@@ -66,6 +69,32 @@ test('[CLU-30] DATABASE_URL makes Postgres the store, whose hints Redis carries 
   const both = { DATABASE_URL: 'postgresql://db/app', REDIS_URL: 'rediss://:p@cache:6380' };
   expect(readConfig(both)).toMatchObject({ store: 'postgres', redisUrl: both.REDIS_URL });
   expect(readConfig({ ...both, MILLRACE_STORE: 'memory' }).store).toBe('memory');
+});
+
+test('[DIA-60] SOCKET_PORT and --ports add listeners, each port once', () => {
+  expect(readConfig({ SOCKET_PORT: '3000' }).ports).toEqual([3000]);
+  expect(readConfig({ PORT: '3001', SOCKET_PORT: '3000', MILLRACE_PORTS: '3000,3001,3002' })).toMatchObject({
+    port: 3001,
+    ports: [3000, 3002],
+  });
+  expect(overridesOf({ ports: '3000, 3001' })).toEqual({ ports: [3000, 3001] });
+  expect(() => overridesOf({ ports: '0' })).toThrow('--ports is "0"');
+});
+
+test('[DIA-61] REDIS_URL is allowed over any store', () => {
+  expect(readConfig({ REDIS_URL: 'redis://cache' })).toMatchObject({ store: 'sqlite', redisUrl: 'redis://cache' });
+  const memory = { REDIS_URL: 'redis://cache', MILLRACE_STORE: 'memory' };
+  expect(readConfig(memory)).toMatchObject({ store: 'memory', redisUrl: 'redis://cache' });
+});
+
+test('[DIA-62] CMBAGENT_USE_DATABASE=false means the memory store, and a warning', () => {
+  expect(readConfig({}).warnings).toEqual([]);
+  expect(readConfig({ CMBAGENT_USE_DATABASE: 'true' })).toMatchObject({ store: 'sqlite', warnings: [] });
+  const forgetful = readConfig({ CMBAGENT_USE_DATABASE: 'false', DATABASE_URL: 'postgres://db/app' });
+  expect(forgetful).toMatchObject({ store: 'memory', warnings: [expect.stringContaining('in memory only')] });
+  expect(readConfig({ CMBAGENT_USE_DATABASE: 'false', MILLRACE_STORE: 'sqlite' })).toMatchObject({
+    ...{ store: 'sqlite', warnings: [] },
+  });
 });
 
 test('[CLU-30] an address that cannot be read is not shown, since it may hold a password', () => {

@@ -5,15 +5,20 @@ import { MillraceError } from '@millrace/protocol/error';
 export interface Config {
   /** 0 = any free one */
   port: number;
-  /** listeners beside `port` */
+  /** listeners beside `port`, none of them twice */
   ports: readonly number[];
   host: string;
+  /** where the other servers of a cluster reach this one; default: where it listens */
+  address?: string;
   /** the data folder: database, secret, files */
   data: string;
   store: 'sqlite' | 'memory' | 'postgres';
   /** where the store is Postgres, which many servers share */
   databaseUrl?: string;
-  /** carries the hints between servers that share a database; without it Postgres does, less swiftly */
+  /**
+   * where publishers of jobs leave what they tell; it carries the hints between servers that share a database, too,
+   * which without it Postgres does, less swiftly
+   */
   redisUrl?: string;
   /** where files are kept; without it in the store's database */
   blobs?: BlobsConfig;
@@ -36,7 +41,11 @@ export interface Config {
   rateLimit: number;
   /** runs that one user may start in a minute; 0 = as many as they like */
   createRate: number;
+  /** brings the workflow `ingest`, run in this process; false: only where another server or a worker runs one */
+  ingest: boolean;
   logLevel: LogLevel;
+  /** what whoever operates the server should know of these settings, in words */
+  warnings: readonly string[];
 }
 
 /** A bucket in S3, or in something that speaks its language. */
@@ -118,12 +127,16 @@ export function readConfig(env: Record<string, string | undefined>, overrides: C
   const databaseUrl = text('DATABASE_URL');
   const redisUrl = text('REDIS_URL');
   const blobs = text('MILLRACE_BLOBS');
+  const address = text('MILLRACE_ADDRESS');
+  const forgetful = choice('CMBAGENT_USE_DATABASE', ['true', 'false'], 'true') === 'false';
+  const ownStore = databaseUrl === undefined ? 'sqlite' : 'postgres';
   const config: Config = {
     port: number('PORT', DEFAULT_PORT, 0, 65_535),
-    ports: words('MILLRACE_PORTS').map((value) => wholeNumber('MILLRACE_PORTS', value, 1, 65_535)),
+    ports: [...portsOf('MILLRACE_PORTS', text('MILLRACE_PORTS')), ...portsOf('SOCKET_PORT', text('SOCKET_PORT'))],
     host: text('MILLRACE_HOST') ?? '127.0.0.1',
+    ...(address === undefined ? {} : { address: addressIn(address) }),
     data: text('MILLRACE_DATA') ?? DEFAULT_DATA,
-    store: choice('MILLRACE_STORE', ['sqlite', 'memory', 'postgres'], databaseUrl ? 'postgres' : 'sqlite'),
+    store: choice('MILLRACE_STORE', ['sqlite', 'memory', 'postgres'], forgetful ? 'memory' : ownStore),
     ...(databaseUrl === undefined ? {} : { databaseUrl }),
     ...(redisUrl === undefined ? {} : { redisUrl }),
     ...(blobs === undefined ? {} : { blobs: bucketOf(blobs, text) }),
@@ -141,7 +154,9 @@ export function readConfig(env: Record<string, string | undefined>, overrides: C
     bodyLimit: number('MILLRACE_BODY_LIMIT', 1024 * 1024, 1024, 64 * 1024 * 1024),
     rateLimit: number('MILLRACE_RATE_LIMIT', 10_000, 1, 10_000_000),
     createRate: number('MILLRACE_CREATE_RATE', 0, 0, 10_000_000),
+    ingest: choice('MILLRACE_INGEST', ['true', 'false'], 'true') === 'true',
     logLevel: choice('MILLRACE_LOG', logLevels, 'warn'),
+    warnings: [],
     ...others,
     scheduler: {
       staleJobMaxAgeMins: number('MILLRACE_STALE_JOB_MAX_AGE_MINS', 1_440, 1, 5_256_000),
@@ -159,8 +174,12 @@ export function readConfig(env: Record<string, string | undefined>, overrides: C
     },
   };
   check(config);
-  return config;
+  const ports = [...new Set(config.ports)].filter((port) => port !== config.port);
+  const warnings = forgetful && config.store === 'memory' ? [...config.warnings, FORGETFUL] : config.warnings;
+  return { ...config, ports, warnings };
 }
+
+const FORGETFUL = 'CMBAGENT_USE_DATABASE is false: runs are kept in memory only, and forgotten when this server ends.';
 
 function check(config: Config): void {
   const { secret, jwksUrl, timings } = config;
@@ -185,15 +204,11 @@ const REDIS_FORM = 'Expected redis://:PASSWORD@HOST:PORT, or rediss:// for TLS, 
 function checkStore({ store, databaseUrl, redisUrl }: Config): void {
   const unusable = (name: string, detail: string) =>
     new MillraceError('config_invalid', { detail: `${name} ${detail}`, facts: { name } });
-  if (store === 'sqlite' && redisUrl !== undefined) {
-    const fix = 'Set DATABASE_URL to a Postgres that many servers share, or unset REDIS_URL.';
-    throw unusable('REDIS_URL', `is set, but one process owns an SQLite folder and tells nobody. ${fix}`);
-  }
+  if (redisUrl !== undefined && !hasScheme(redisUrl, /^rediss?:$/))
+    throw unusable('REDIS_URL', `cannot be read. ${REDIS_FORM}`);
   if (store !== 'postgres') return;
   if (databaseUrl === undefined) throw unusable('DATABASE_URL', `is not set. ${POSTGRES_FORM}`);
   if (!hasScheme(databaseUrl, /^postgres(ql)?:$/)) throw unusable('DATABASE_URL', `cannot be read. ${POSTGRES_FORM}`);
-  if (redisUrl !== undefined && !hasScheme(redisUrl, /^rediss?:$/))
-    throw unusable('REDIS_URL', `cannot be read. ${REDIS_FORM}`);
 }
 
 const hasScheme = (url: string, scheme: RegExp) =>
@@ -232,11 +247,23 @@ export function list(text: string | undefined): string[] {
     .filter((word) => word !== '');
 }
 
+/** Ports of a setting that holds several, separated by commas. Throws `config_invalid`. */
+export function portsOf(name: string, value: string | undefined): number[] {
+  return list(value).map((port) => wholeNumber(name, port, 1, 65_535));
+}
+
 /** Reads a whole number from `min` to `max`, or throws `config_invalid` naming the setting. */
 export function wholeNumber(name: string, value: string, min: number, max: number): number {
   const number = /^\d{1,15}$/.test(value) ? Number(value) : Number.NaN;
   if (!(number >= min && number <= max)) throw invalid(name, value, `a whole number from ${min} to ${max}`);
   return number;
+}
+
+function addressIn(value: string): string {
+  const url = hasScheme(value, /^https?:$/) ? URL.parse(value) : undefined;
+  if (url?.pathname !== '/')
+    throw invalid('MILLRACE_ADDRESS', value, 'an http or https address like http://10.0.0.7:4600');
+  return url.origin;
 }
 
 function networkOf(value: string): string {

@@ -15,6 +15,7 @@ import { LocalBus } from './bus/bus-local.ts';
 import { openPostgresBus } from './bus/bus-postgres.ts';
 import { openRedisBus, type RedisBusOptions } from './bus/bus-redis.ts';
 import { systemClock } from './clock.ts';
+import { addressOf, keyOf } from './cluster-place.ts';
 import { type Config, type ConfigOverrides, readConfig } from './config.ts';
 import { channelsNamespace } from './dialects/channels.ts';
 import { executionsNamespace } from './dialects/executions.ts';
@@ -30,12 +31,15 @@ import { Listeners } from './http/listeners.ts';
 import type { Parts } from './http/parts.ts';
 import { StoreCheck } from './http/store-check.ts';
 import { createHub } from './hub/hub.ts';
+import { KnowledgeSearch } from './ingest/knowledge-search.ts';
+import { ShippedIngest } from './ingest/shipped-ingest.ts';
 import type { Metrics } from './metrics/metrics.ts';
 import { PromMetrics } from './metrics/metrics-prom.ts';
 import { Scheduler } from './scheduler/scheduler.ts';
 import { JobControls } from './sources/job-controls.ts';
 import { JobIntake } from './sources/job-intake.ts';
 import { readPublication } from './sources/publication.ts';
+import type { Source } from './sources/source.ts';
 import type { RedisSourceOptions } from './sources/source-redis.ts';
 import { createReport, type WarnLog } from './sources/source-report.ts';
 import { newEpoch } from './store/epoch.ts';
@@ -174,8 +178,16 @@ export async function createServer(options: ServerOptions = {}): Promise<Server>
         }),
     });
 
+    const ports: number[] = [];
+    const cluster = {
+      key: keyOf(config),
+      get address() {
+        return addressOf(config, ports[0] ?? config.port);
+      },
+    };
     const socketIo = createSocketIo({
       ...{ auth, gate, clock, metrics },
+      ...(config.store === 'postgres' ? { cluster } : {}),
       namespaces: [executionsNamespace(hub), channelsNamespace({ hub, waits: (key) => engine.control(key) })],
     });
     closers.push(() => socketIo.close());
@@ -186,10 +198,22 @@ export async function createServer(options: ServerOptions = {}): Promise<Server>
       return { report, intake: new JobIntake({ engine, producer, skipped: report.skipped }) };
     };
     const published = intakeOf('http').intake;
+    let source: Source | undefined;
     if (config.redisUrl !== undefined) {
       const about = { url: config.redisUrl, server: boot, tenant: DEFAULT_TENANT, clock };
-      closers.push(await openRedisSource({ ...about, ...intakeOf('redis') }, bus));
+      source = await openRedisSource({ ...about, ...intakeOf('redis') }, bus);
+      closers.push(() => source?.close());
     }
+
+    const localLink = (tenant = DEFAULT_TENANT) => {
+      const link = createLocalLink({ engine, caller: { tenant, by: 'worker:local' }, files, boot });
+      return instrument.link?.(link) ?? link;
+    };
+    const ingest = new ShippedIngest({
+      ...{ engine, store, bus, clock, link: localLink },
+      report: (error, during) => log.warn({ err: error }, during),
+    });
+    const knowledge = new KnowledgeSearch({ store, engine, files });
 
     let serving = true;
     const parts: Parts = {
@@ -200,8 +224,10 @@ export async function createServer(options: ServerOptions = {}): Promise<Server>
         const { message, from } = readPublication(value, jobId);
         return published.take(caller, message, from);
       },
+      ingest: async (tenant) => (config.ingest ? ingest.begin(tenant) : undefined),
+      search: (tenant, kbId, query, limit) => knowledge.search(tenant, kbId, query, limit),
       ready: () => serving,
-      hintsTrouble: () => carrier.trouble?.(),
+      hintsTrouble: () => carrier.trouble?.() ?? source?.trouble(),
       exposition: () => metrics.exposition(),
       sockets: [
         createWebSocketHandler({ hub, auth, clock, gate }),
@@ -223,14 +249,14 @@ export async function createServer(options: ServerOptions = {}): Promise<Server>
     const serve: RequestListener = (request, response) => {
       if (!socketIo.request(request, response)) app.routing(request, response);
     };
-    const ports: number[] = [];
     for (const port of [config.port, ...config.ports]) {
       ports.push(await listeners.open(config.host, port, serve, upgrade(parts)));
     }
 
     const { promise: closed, resolve } = Promise.withResolvers<void>();
     let closing: Promise<void> | undefined;
-    const steps: (() => Promise<unknown>)[] = [];
+    const steps: (() => Promise<unknown>)[] = [() => ingest.stop()];
+    if (config.ingest) void ingest.resume([DEFAULT_TENANT]);
     const stop = async () => {
       serving = false;
       if (config.drain > 0) await new Promise<void>((drained) => clock.after(config.drain, drained));
@@ -247,12 +273,8 @@ export async function createServer(options: ServerOptions = {}): Promise<Server>
     if (signals) endOnSignal(close, clock, config.drain + CLOSE_LIMIT_MS);
     return {
       url: urlOf(config.host, ports[0] as number),
-      ...{ ports, config, engine, store, metrics, log, close, closed },
+      ...{ ports, config, engine, store, metrics, log, close, closed, localLink },
       onClose: (step) => void steps.push(step),
-      localLink: (tenant = DEFAULT_TENANT) => {
-        const link = createLocalLink({ engine, caller: { tenant, by: 'worker:local' }, files, boot });
-        return instrument.link?.(link) ?? link;
-      },
       token: (claims, ttl = 3600) => auth.issue(claims, ttl),
     };
   } catch (error) {
@@ -289,8 +311,8 @@ export async function openBus(
   return openPostgresBus({ ...about, url: databaseUrl });
 }
 
-/** Reads the publishers of jobs, and tells them what becomes of their jobs. Answers how to close it. */
-async function openRedisSource(options: RedisSourceOptions, bus: Bus): Promise<() => Promise<void>> {
+/** Reads the publishers of jobs, and tells them what becomes of their jobs. */
+async function openRedisSource(options: RedisSourceOptions, bus: Bus): Promise<Source> {
   const { RedisSource } = await import('./sources/source-redis.ts');
   const source = new RedisSource(options);
   const controls = new JobControls();
@@ -298,9 +320,12 @@ async function openRedisSource(options: RedisSourceOptions, bus: Bus): Promise<(
     const control = message.kind === 'row' ? controls.next(message.row) : undefined;
     if (control) source.tell(control);
   });
-  return () => {
-    end();
-    return source.close();
+  return {
+    trouble: () => source.trouble(),
+    close() {
+      end();
+      return source.close();
+    },
   };
 }
 

@@ -192,6 +192,20 @@ describe('an attempt', () => {
     ]);
   });
 
+  test('[DIA-83] a loaded checkpoint is the handler’s own: it may change it and save it', async () => {
+    await run(async (ctx) => {
+      await ctx.checkpoint('parts', ['a']);
+      const parts = (await ctx.checkpoint.load<string[]>('parts')) ?? [];
+      parts.push('b');
+      await ctx.checkpoint('parts', parts);
+      return ctx.checkpoint.load('parts');
+    });
+    await reached('completed');
+    expect((await node())?.output).toEqual(['a', 'b']);
+    const saved = (await engine.events('run-1')).filter((event) => event.type === 'checkpoint.saved');
+    expect(saved.map(({ data }) => data.state)).toEqual([['a'], ['a', 'b']]);
+  });
+
   test('what was told after the last result is told again, since it is retracted', async () => {
     await run(async (ctx) => {
       ctx.log.info('before');

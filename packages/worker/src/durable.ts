@@ -104,7 +104,8 @@ export class DurableCalls {
     const { replay, blobs } = this.#place;
     const known = this.#checkpoints.get(key);
     if (!known) return undefined;
-    const state = () => unseal(blobs, known.state);
+    // A copy: what the handler does to it would otherwise be what it is compared with when it is saved.
+    const state = async () => structuredClone(await unseal(blobs, known.state));
     return this.#run(() => (replay.awaits(known.seq) ? replay.answer(known.seq, state()) : state()));
   }
 

@@ -1,5 +1,6 @@
+import { CHUNK_SIZE, SENTENCE_LIMIT } from '@millrace/worker/ingest';
 import { describe, expect, it } from 'vitest';
-import { CHUNK_SIZE, chunksOf, SENTENCE_LIMIT } from './chunks.ts';
+import { chunksOf } from './chunks.ts';
 
 describe('chunksOf', () => {
   it('[DEM-2] names the headings that a chunk stands under, and never lets it reach over one', () => {

@@ -1,72 +1,8 @@
-import { type Block, readMarkdown, readPlainText } from './markdown.ts';
+import { type Chunk, chunksOf as cut, readMarkdown, readPlainText } from '@millrace/worker/ingest';
 import { sentencesOf } from './sentences.ts';
 
-/** What is searched and cited: a few whole sentences of one document, under one heading. */
-export interface Chunk {
-  /** unique in the folder */
-  id: string;
-  /** the document's path below the folder */
-  file: string;
-  /** the headings it stands under, outermost first, joined by ` › `; '' where there are none */
-  heading: string;
-  text: string;
-}
-
-/** characters; a chunk is closed before it would grow longer, unless a single sentence already is */
-export const CHUNK_SIZE = 900;
-/** characters; a single "sentence" longer than this is cut between words */
-export const SENTENCE_LIMIT = 2_000;
-
-/** Cuts a document between sentences. A chunk never reaches over a heading, and code keeps its lines. */
+/** Cuts a document of the folder as `ingest` does, between the sentences that the answering model quotes. */
 export function chunksOf(file: string, source: string): Chunk[] {
   const sections = file.toLowerCase().endsWith('.txt') ? readPlainText(source) : readMarkdown(source);
-  const chunks: Chunk[] = [];
-  for (const { headings, blocks } of sections) {
-    const heading = headings.join(' › ');
-    for (const text of packed(blocks.flatMap(pieces)))
-      chunks.push({ id: `${file}#${chunks.length + 1}`, file, heading, text });
-  }
-  return chunks;
-}
-
-/** A part of a chunk, and what stands between it and the part before. */
-interface Piece {
-  before: string;
-  text: string;
-}
-
-function pieces(block: Block): Piece[] {
-  if (block.kind === 'code') {
-    return cut(block.text, '\n').map((text) => ({ before: '\n', text: `\`\`\`\n${text}\n\`\`\`` }));
-  }
-  const sentences = sentencesOf(block.text).flatMap((sentence) => cut(sentence, ' '));
-  return sentences.map((text, place) => ({ before: place === 0 ? '\n' : ' ', text }));
-}
-
-function packed(parts: Piece[]): string[] {
-  const texts: string[] = [];
-  let text = '';
-  for (const part of parts) {
-    if (text !== '' && text.length + part.before.length + part.text.length > CHUNK_SIZE) {
-      texts.push(text);
-      text = '';
-    }
-    text = text === '' ? part.text : text + part.before + part.text;
-  }
-  if (text !== '') texts.push(text);
-  return texts;
-}
-
-/** Cuts what is longer than a sentence may be, at the last `separator` that fits. */
-function cut(text: string, separator: string): string[] {
-  const parts: string[] = [];
-  let rest = text;
-  while (rest.length > SENTENCE_LIMIT) {
-    const at = rest.lastIndexOf(separator, SENTENCE_LIMIT);
-    const end = at > 0 ? at : SENTENCE_LIMIT;
-    parts.push(rest.slice(0, end));
-    rest = rest.slice(at > 0 ? end + separator.length : end);
-  }
-  if (rest !== '') parts.push(rest);
-  return parts;
+  return cut(file, sections, sentencesOf);
 }

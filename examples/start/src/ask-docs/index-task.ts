@@ -1,8 +1,9 @@
 import { type BlobRef, task, type WorkerLink } from '@millrace/worker';
-import { type Chunk, chunksOf } from './chunks.ts';
+import { type Chunk, writeVector } from '@millrace/worker/ingest';
+import { chunksOf } from './chunks.ts';
 import type { Collected } from './collect-task.ts';
 import { readDocument } from './documents.ts';
-import { type Embedder, writeVector } from './embeddings.ts';
+import type { Embedder } from './embeddings.ts';
 import type { IndexedChunk } from './search-index.ts';
 
 /** Where the chunks are kept: beside the log, so that pages which show the run need not load them. */

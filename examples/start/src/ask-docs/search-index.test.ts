@@ -1,6 +1,7 @@
+import { cosine, readVector, writeVector } from '@millrace/worker/ingest';
 import { describe, expect, it } from 'vitest';
 import { chunksOf } from './chunks.ts';
-import { cosine, type Embedder, readVector, writeVector } from './embeddings.ts';
+import type { Embedder } from './embeddings.ts';
 import { buildSearchIndex, fuse } from './search-index.ts';
 
 const documents = {

@@ -1,6 +1,6 @@
+import { type Chunk, cosine, readVector } from '@millrace/worker/ingest';
 import MiniSearch from 'minisearch';
-import type { Chunk } from './chunks.ts';
-import { cosine, type Embedder, readVector } from './embeddings.ts';
+import type { Embedder } from './embeddings.ts';
 import { stemOf } from './sentences.ts';
 
 /** Finds the chunks that say something about a query, best first. */

@@ -1,21 +1,23 @@
 import { resolve } from 'node:path';
 import { defineCommand } from 'citty';
-import { type Config, wholeNumber } from '../config.ts';
+import { type Config, portsOf, wholeNumber } from '../config.ts';
 import type { Host, Running } from './host.ts';
 import { paint } from './paint.ts';
 
 /** Flags of the commands that start a server; each stands before its environment variable. */
 export const serverArgs = {
   port: { type: 'string', description: 'port to listen on (PORT)', valueHint: 'PORT' },
+  ports: { type: 'string', description: 'further ports, separated by commas (MILLRACE_PORTS)', valueHint: 'PORTS' },
   host: { type: 'string', description: 'address to listen on (MILLRACE_HOST)', valueHint: 'ADDRESS' },
   data: { type: 'string', description: 'data folder (MILLRACE_DATA)', valueHint: 'DIR' },
 } as const;
 
 const CONSOLE_TOKEN_SECONDS = 30 * 24 * 3600;
 
-export function overridesOf(args: { port?: string; host?: string; data?: string }): Partial<Config> {
+export function overridesOf(args: { port?: string; ports?: string; host?: string; data?: string }): Partial<Config> {
   return {
     ...(args.port === undefined ? {} : { port: wholeNumber('--port', args.port, 0, 65_535) }),
+    ...(args.ports === undefined ? {} : { ports: portsOf('--ports', args.ports) }),
     ...(args.host === undefined ? {} : { host: args.host }),
     ...(args.data === undefined ? {} : { data: args.data }),
   };

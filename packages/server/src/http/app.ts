@@ -11,6 +11,7 @@ import { answers } from './answers.ts';
 import { commands } from './commands.ts';
 import { serveConsole } from './console.ts';
 import { descendants } from './descendants.ts';
+import { documentRoutes } from './documents.ts';
 import { events } from './events.ts';
 import { files } from './files.ts';
 import { guard } from './guard.ts';
@@ -31,7 +32,7 @@ import { workflows } from './workflows.ts';
 
 const resources = [
   ...[runs, jobs, commands, descendants, events, waits, inbox, links, answers, schedules],
-  ...[knowledgeBaseRoutes, workers, workflows, files, health, metricsPage],
+  ...[knowledgeBaseRoutes, documentRoutes, workers, workflows, files, health, metricsPage],
 ];
 
 /** Every HTTP route, ready to listen. What is refused is refused in this order: host and origin, rate, token, body. */

@@ -1,8 +1,11 @@
 import { MillraceError } from '@millrace/protocol/error';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Auth, byOf, hasScope, maySee, type Principal, type Role, type Scope } from '../auth/auth.ts';
+import { isLoopback } from '../auth/gate.ts';
+import { localUser } from '../auth/local-user.ts';
 import type { Caller } from '../engine/face.ts';
 import type { RunRow, Store } from '../store/store.ts';
+import type { Parts } from './parts.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -14,6 +17,8 @@ declare module 'fastify' {
     limited?: true;
     /** also with a token that hides classes of events: the route's answers hold nothing of them */
     redacts?: true;
+    /** also without a token, from this machine, where no keys are configured: as the user `local` */
+    tokenless?: true;
   }
   interface FastifyRequest {
     principal: Principal | null;
@@ -21,16 +26,18 @@ declare module 'fastify' {
 }
 
 /** Asks every request for its token before its body is read. A route that names no access does not get registered. */
-export function guard(app: FastifyInstance, auth: Auth): void {
+export function guard(app: FastifyInstance, auth: Auth, { tokenless: open }: Pick<Parts, 'tokenless'>): void {
   app.decorateRequest('principal', null);
   app.addHook('onRoute', (route) => {
     if (route.config?.access === undefined)
       throw new Error(`${route.method} ${route.url} does not say who may call it`);
   });
   app.addHook('onRequest', async (request) => {
-    const { access = 'public', roles, limited, redacts } = request.routeOptions.config;
+    const { access = 'public', roles, limited, redacts, tokenless } = request.routeOptions.config;
     if (access === 'public') return;
-    const principal = await auth.verify(tokenOf(request));
+    const token = tokenOf(request);
+    const local = open && tokenless && token === undefined && isLocal(request);
+    const principal = local ? localUser : await auth.verify(token);
     allow(principal, access);
     if (roles && !principal.roles.some((role) => roles.includes(role))) {
       throw new MillraceError('forbidden', {
@@ -66,6 +73,15 @@ function tokenOf(request: FastifyRequest): string | undefined {
   if (header !== undefined) return /^Bearer +(.+)$/i.exec(header)?.[1];
   const { token } = request.query as { token?: unknown };
   return request.method === 'GET' && typeof token === 'string' ? token : undefined;
+}
+
+/** Asked from this machine itself: not even a proxy on it stands between. */
+function isLocal({ raw }: FastifyRequest): boolean {
+  const { authorization, forwarded, 'x-forwarded-for': by } = raw.headers;
+  return (
+    [authorization, forwarded, by].every((header) => header === undefined) &&
+    isLoopback((raw.socket.remoteAddress ?? '').replace(/^::ffff:/, ''))
+  );
 }
 
 export function principalOf(request: FastifyRequest): Principal {

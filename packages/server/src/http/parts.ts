@@ -1,4 +1,4 @@
-import type { PublicStatus } from '@millrace/protocol';
+import type { PublicStatus, StatusDetail } from '@millrace/protocol';
 import type { Clock } from '@millrace/protocol/clock';
 import type { FastifyBaseLogger } from 'fastify';
 import type { Gate } from '../auth/gate.ts';
@@ -10,6 +10,7 @@ import type { Metrics } from '../metrics/metrics.ts';
 import type { Schedules } from '../scheduler/face.ts';
 import type { Store } from '../store/store.ts';
 import type { SocketHandler } from '../transport/socket-server.ts';
+import type { FoundChunks } from './schemas.ts';
 import type { StoreCheck } from './store-check.ts';
 
 /** What the HTTP side is built from; the composition root hands it over. */
@@ -32,7 +33,15 @@ export interface Parts {
    * Takes what a publisher says of its job. Errors: run_not_found, event_not_allowed, event_invalid, forbidden,
    * invalid_transition, run_ended.
    */
-  publish(caller: Caller, jobId: string, message: unknown): Promise<{ state: PublicStatus; repeated: boolean }>;
+  publish(
+    caller: Caller,
+    jobId: string,
+    message: unknown,
+  ): Promise<{ state: PublicStatus; detail?: StatusDetail; repeated: boolean }>;
+  /** Makes sure that there is a workflow `ingest` to run, where the shipped one is not switched off. */
+  ingest(tenant: string): Promise<void>;
+  /** What ingested documents say about a query, best first. */
+  search(tenant: string, kbId: string, query: string, limit: number): Promise<FoundChunks>;
   /** this start of the server */
   boot: string;
   version: string;

@@ -1,12 +1,12 @@
 import { MillraceError, summarise } from '@millrace/protocol';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { ownOnly, type Principal, redactSummary } from '../auth/auth.ts';
-import type { RunRow, RunRowQuery } from '../store/store.ts';
+import { redactSummary } from '../auth/auth.ts';
 import { keyHeader, keyOf } from './give-command.ts';
 import { allow, callerOf, principalOf, visibleRun } from './guard.ts';
 import type { Parts } from './parts.ts';
 import { createRunBody, problems, runCreated, runDetail, runList, statuses } from './schemas.ts';
+import { visibleRows } from './visible-rows.ts';
 
 const tags = ['runs'];
 const PAGE = 50;
@@ -69,29 +69,11 @@ export const runs =
       async (request) => {
         const { limit, ...filter } = request.query;
         const principal = principalOf(request);
-        const { rows, total } = await rowsFor(principal, filter, limit);
+        const { rows, total } = await visibleRows(store, principal, filter, limit);
         const next = rows.length === limit ? rows.at(-1)?.run : undefined;
         return { runs: rows.map(({ summary }) => redactSummary(summary, principal)), total, next };
       },
     );
-
-    /** What a principal may see is part of the query, so that pages and totals are right. */
-    async function rowsFor(
-      principal: Principal,
-      filter: Omit<RunRowQuery, 'tenant' | 'limit'>,
-      limit: number,
-    ): Promise<{ rows: RunRow[]; total: number }> {
-      const { only, tenant, id } = principal;
-      if (only?.run !== undefined) {
-        const row = await store.runRow({ tenant, run: only.run });
-        return row ? { rows: [row], total: 1 } : { rows: [], total: 0 };
-      }
-      if (only?.tag !== undefined && filter.tag !== undefined && filter.tag !== only.tag) return { rows: [], total: 0 };
-      const own = !only && ownOnly(principal);
-      if (own && filter.owner !== undefined && filter.owner !== id) return { rows: [], total: 0 };
-      const tag = only?.tag ?? filter.tag;
-      return store.runRows({ ...filter, tag, owner: own ? id : filter.owner, tenant, limit });
-    }
 
     app.get(
       '/api/runs/:id',

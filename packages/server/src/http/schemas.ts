@@ -195,6 +195,30 @@ export const documents = answer<{ documents: DocumentRow[] }>(
   }),
 );
 
+export const documentTaken = z.object({
+  run: z.string().describe('the run of `ingest`'),
+  documentId: z.string(),
+  sha256: z.string().describe('of its bytes'),
+  repeated: z.boolean(),
+});
+
+export const foundChunks = z.object({
+  chunks: z.array(
+    z.object({
+      documentId: z.string(),
+      fileName: z.string(),
+      heading: z.string().describe('the headings it stands under, outermost first, joined by ` › `; may be empty'),
+      text: z.string(),
+      score: z.number().describe('orders this answer, and means nothing beyond it'),
+    }),
+  ),
+  searched: count.describe('documents that were searched'),
+  unsearched: count.describe(
+    'completed documents that were not: not indexed by the shipped `ingest`, or their run is deleted',
+  ),
+});
+export type FoundChunks = z.infer<typeof foundChunks>;
+
 export const leaseRef = z.object({
   run: z.string().max(100),
   node: name,
