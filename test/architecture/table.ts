@@ -70,7 +70,7 @@ export const table: Row[] = [
   inServer('cli', ['protocol', 'client', 'config']),
   row(
     'server',
-    ['server.ts', 'main.ts', 'index.ts', 'dialects.ts'].map((file) => server + file),
+    ['server.ts', 'drivers.ts', 'main.ts', 'index.ts', 'dialects.ts'].map((file) => server + file),
     [
       ...['protocol', 'worker', 'clock', 'config', 'store', 'bus', 'metrics', 'auth', 'files', 'engine', 'scheduler'],
       ...['hub', 'transport', 'dialects', 'sources', 'ingest', 'http', 'cli'],

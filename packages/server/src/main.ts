@@ -8,7 +8,8 @@ import { runCli } from './cli/cli.ts';
 import type { Inspection } from './cli/host.ts';
 import { systemClock } from './clock.ts';
 import { type Config, readConfig } from './config.ts';
-import { builtConsole, createServer, openBus, openStore, version } from './server.ts';
+import { openBus, openStore } from './drivers.ts';
+import { builtConsole, createServer, version } from './server.ts';
 import { migrateStore } from './store/store-migration.ts';
 
 process.exitCode = await runCli(process.argv.slice(2), {

@@ -5,27 +5,21 @@ import type { Clock, WorkerLink } from '@millrace/protocol';
 import { pino } from 'pino';
 import { uuidv7 } from 'uuidv7';
 import packageJson from '../package.json' with { type: 'json' };
-import { type Auth, byOf, type Role, type Scope, spendOf } from './auth/auth.ts';
-import { createJwtAuth, DEFAULT_TENANT } from './auth/auth-jwt.ts';
+import { byOf, type Role, type Scope, spendOf } from './auth/auth.ts';
+import { DEFAULT_TENANT } from './auth/auth-jwt.ts';
 import { createGate } from './auth/gate.ts';
 import { createScopedAuth } from './auth/scoped.ts';
-import { keepSecret } from './auth/secret.ts';
 import { type Bus, topics } from './bus/bus.ts';
-import { LocalBus } from './bus/bus-local.ts';
-import { openPostgresBus } from './bus/bus-postgres.ts';
-import { openRedisBus, type RedisBusOptions } from './bus/bus-redis.ts';
 import { systemClock } from './clock.ts';
 import { addressOf, keyOf } from './cluster-place.ts';
 import { type Config, type ConfigOverrides, readConfig } from './config.ts';
 import { channelsNamespace } from './dialects/channels.ts';
 import { executionsNamespace } from './dialects/executions.ts';
 import { runSocketService } from './dialects/run-socket.ts';
+import { openAuth, openBus, openFiles, openRedisSource, openStore } from './drivers.ts';
 import { createEngine } from './engine/engine.ts';
 import type { Engine } from './engine/face.ts';
 import { createLocalLink } from './engine/local-link.ts';
-import type { Files } from './files/files.ts';
-import { S3Files } from './files/files-s3.ts';
-import { StoreFiles } from './files/files-store.ts';
 import { createApp, upgrade } from './http/app.ts';
 import { Listeners } from './http/listeners.ts';
 import type { Parts } from './http/parts.ts';
@@ -36,17 +30,11 @@ import { ShippedIngest } from './ingest/shipped-ingest.ts';
 import type { Metrics } from './metrics/metrics.ts';
 import { PromMetrics } from './metrics/metrics-prom.ts';
 import { Scheduler } from './scheduler/scheduler.ts';
-import { JobControls } from './sources/job-controls.ts';
 import { JobIntake } from './sources/job-intake.ts';
 import { readPublication } from './sources/publication.ts';
 import type { Source } from './sources/source.ts';
-import type { RedisSourceOptions } from './sources/source-redis.ts';
 import { createReport, type WarnLog } from './sources/source-report.ts';
-import { newEpoch } from './store/epoch.ts';
 import type { Store } from './store/store.ts';
-import { MemoryStore } from './store/store-memory.ts';
-import { openPostgresStore } from './store/store-postgres.ts';
-import { openSqliteStore } from './store/store-sqlite.ts';
 import { createSocketServer } from './transport/socket-server.ts';
 import { createSocketIo } from './transport/socketio.ts';
 import { createWebSocketHandler } from './transport/websocket.ts';
@@ -115,7 +103,7 @@ export interface Server {
 }
 
 /**
- * Starts a server: the only place that names drivers.
+ * Starts a server out of its parts.
  * Errors: `config_invalid`, `port_in_use`, `data_folder_in_use`, `database_corrupt`, `database_too_new`,
  * `storage_unavailable`.
  */
@@ -281,62 +269,6 @@ export async function createServer(options: ServerOptions = {}): Promise<Server>
     await closeAll();
     throw error;
   }
-}
-
-/** The store that the configuration names, opened as a start does. */
-export async function openStore({ store, data, databaseUrl: url }: Config, clock: Clock): Promise<Store> {
-  if (store === 'memory') return new MemoryStore(newEpoch(clock.now()));
-  return url !== undefined && store === 'postgres'
-    ? openPostgresStore({ url, clock })
-    : openSqliteStore({ folder: data, clock });
-}
-
-/** In the bucket that the configuration names, else in the store's database; those that are there already stay there. */
-function openFiles({ blobs }: Config, store: Store, clock: Clock): Files {
-  const before = new StoreFiles(store);
-  return blobs === undefined ? before : new S3Files(blobs, { clock, before });
-}
-
-/**
- * What carries hints: Redis where there is one, else the database itself, else nothing beyond this process. `space`
- * keeps the servers of several databases apart that share a Redis.
- */
-export async function openBus(
-  { store, databaseUrl, redisUrl }: Config,
-  space: () => string,
-  about: Omit<RedisBusOptions, 'url' | 'space'>,
-): Promise<Bus> {
-  if (store !== 'postgres' || databaseUrl === undefined) return new LocalBus();
-  if (redisUrl !== undefined) return openRedisBus({ ...about, url: redisUrl, space });
-  return openPostgresBus({ ...about, url: databaseUrl });
-}
-
-/** Reads the publishers of jobs, and tells them what becomes of their jobs. */
-async function openRedisSource(options: RedisSourceOptions, bus: Bus): Promise<Source> {
-  const { RedisSource } = await import('./sources/source-redis.ts');
-  const source = new RedisSource(options);
-  const controls = new JobControls();
-  const end = bus.subscribe(topics.rows(options.tenant), (message) => {
-    const control = message.kind === 'row' ? controls.next(message.row) : undefined;
-    if (control) source.tell(control);
-  });
-  return {
-    trouble: () => source.trouble(),
-    close() {
-      end();
-      return source.close();
-    },
-  };
-}
-
-/** The configured keys, else the data folder's own secret. */
-export async function openAuth(config: Config, clock: Clock): Promise<Auth> {
-  const { jwksUrl } = config;
-  const secret = config.secret ?? (jwksUrl === undefined ? await keepSecret(config.data) : undefined);
-  return createJwtAuth(
-    { ...(secret === undefined ? {} : { secret }), ...(jwksUrl === undefined ? {} : { jwks: jwksUrl }) },
-    clock,
-  );
 }
 
 /** In a checkout the console is built beside us, in the published package inside. */
