@@ -66,8 +66,8 @@ export const mutants: readonly Mutant[] = [
     name: 'filter-without-range',
     says: 'a stretch of which a reader sees nothing is not told at all',
     file: `${hub}run-subscription.ts`,
-    line: 'outbox.send(range.encoded(this.#form as Form));',
-    put: 'if (range.parse(this.#lens).length > 0) outbox.send(range.encoded(this.#form as Form));',
+    line: 'outbox.send(message);',
+    put: 'if (range.parse(this.#lens).length > 0) outbox.send(message);',
   },
   {
     name: 'cursor-kept-at-gap',
