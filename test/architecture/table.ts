@@ -65,7 +65,7 @@ export const table: Row[] = [
     'files:interface',
     'metrics:interface',
   ]),
-  inServer('ingest', ['protocol', 'worker', 'engine:face', 'bus:interface', 'store:interface', 'files:interface']),
+  inServer('ingest', ['protocol', 'worker', 'engine:face', 'store:interface', 'files:interface']),
   inServer('sources', ['protocol', 'clock', 'engine:face', 'auth', 'metrics:interface']),
   inServer('cli', ['protocol', 'client', 'config']),
   row(

@@ -3,7 +3,7 @@ import type { Clock } from '@millrace/protocol';
 import type { Auth } from './auth/auth.ts';
 import { createJwtAuth } from './auth/auth-jwt.ts';
 import { keepSecret } from './auth/secret.ts';
-import { type Bus, topics } from './bus/bus.ts';
+import { type Bus, type BusMessage, topics } from './bus/bus.ts';
 import { LocalBus } from './bus/bus-local.ts';
 import { openPostgresBus } from './bus/bus-postgres.ts';
 import { openRedisBus, type RedisBusOptions } from './bus/bus-redis.ts';
@@ -51,12 +51,20 @@ export async function openBus(
 /** Reads the publishers of jobs, and tells them what becomes of their jobs. */
 export async function openRedisSource(options: RedisSourceOptions, bus: Bus): Promise<Source> {
   const { RedisSource } = await import('./sources/source-redis.ts');
-  const source = new RedisSource(options);
   const controls = new JobControls();
-  const end = bus.subscribe(topics.rows(options.tenant), (message) => {
+  let end = () => {};
+  const source = new RedisSource({
+    ...options,
+    // One server of a cluster tells them, so one hears of all rows.
+    reading(on) {
+      end();
+      end = on ? bus.subscribe(topics.rows(options.tenant), tell) : () => {};
+    },
+  });
+  const tell = (message: BusMessage) => {
     const control = message.kind === 'row' ? controls.next(message.row) : undefined;
     if (control) source.tell(control);
-  });
+  };
   return {
     trouble: () => source.trouble(),
     close() {

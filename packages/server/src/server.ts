@@ -198,7 +198,7 @@ export async function createServer(options: ServerOptions = {}): Promise<Server>
       return instrument.link?.(link) ?? link;
     };
     const ingest = new ShippedIngest({
-      ...{ engine, store, bus, clock, link: localLink },
+      ...{ engine, store, clock, link: localLink },
       report: (error, during) => log.warn({ err: error }, during),
     });
     const knowledge = new KnowledgeSearch({ store, engine, files });

@@ -15,6 +15,8 @@ export interface RedisSourceOptions {
   clock: Clock;
   intake: Pick<JobIntake, 'take'>;
   report: SourceReport;
+  /** told when this server becomes the reader, and when it is that no more */
+  reading?(on: boolean): void;
   /** how to connect, which a test replaces */
   open?: typeof openJobsLink;
 }
@@ -76,6 +78,7 @@ export class RedisSource implements Source {
       }
       this.#lost(broken);
       this.#until = 0;
+      this.#options.reading?.(false);
       await this.#leave();
       await this.#pause();
     }
@@ -95,14 +98,18 @@ export class RedisSource implements Source {
     while (!this.#closed.signal.aborted && !broken()) {
       const asked = this.#options.clock.now();
       if (!(await link.hold(LEASE_MS))) {
-        if (listening) await link.listen(undefined);
-        listening = false;
+        if (listening) {
+          listening = false;
+          this.#options.reading?.(false);
+          await link.listen(undefined);
+        }
         await this.#pause();
         continue;
       }
       this.#until = asked + LEASE_MS;
       if (!listening) {
         listening = true;
+        this.#options.reading?.(true);
         await link.listen((text, channel) => this.#overheard(text, channel));
         await this.#finish(link, 'unfinished');
       }
