@@ -86,6 +86,51 @@ test('[SEC-6] a key set accepts its own signatures, and never an HMAC made with 
   await expect(keyed.issue({ sub: 'ada' }, 60)).rejects.toThrow('MILLRACE_JWKS_URL');
 });
 
+test('[SEC-24] an accepted token is judged anew after a minute, and is never accepted beyond its expiry', async () => {
+  const own = new SimulatedClock();
+  const { publicKey, privateKey } = await generateKeyPair('ES256', { extractable: true });
+  let keys = [{ ...(await exportJWK(publicKey)), alg: 'ES256' }];
+  const keyed = createJwtAuth({ jwks: (header, token) => createLocalJWKSet({ keys })(header, token) }, own);
+  const sign = (exp: number) => new SignJWT({ sub: 'ada', exp }).setProtectedHeader({ alg: 'ES256' }).sign(privateKey);
+  const [long, short] = await Promise.all([sign(now + 3_600), sign(now + 10)]);
+  for (const token of [long, short]) expect(await keyed.verify(token)).toMatchObject({ id: 'ada' });
+  own.advance(9_999);
+  for (const token of [long, short]) expect(await keyed.verify(token)).toMatchObject({ id: 'ada' });
+  own.advance(1);
+  await expect(keyed.verify(short)).rejects.toMatchObject({ code: 'token_expired' });
+  keys = [];
+  own.advance(49_999);
+  expect(await keyed.verify(long)).toMatchObject({ id: 'ada' });
+  own.advance(1);
+  await expect(keyed.verify(long)).rejects.toMatchObject({ code: 'unauthorized' });
+});
+
+test('[SEC-25] only the thousand tokens judged last are remembered', async () => {
+  const { publicKey, privateKey } = await generateKeyPair('ES256', { extractable: true });
+  const keys = createLocalJWKSet({ keys: [{ ...(await exportJWK(publicKey)), alg: 'ES256' }] });
+  let checks = 0;
+  const keyed = createJwtAuth(
+    {
+      jwks: (header, token) => {
+        checks++;
+        return keys(header, token);
+      },
+    },
+    clock,
+  );
+  const tokens = await Promise.all(
+    Array.from({ length: 1_001 }, (_, n) =>
+      new SignJWT({ ...good, jti: String(n) }).setProtectedHeader({ alg: 'ES256' }).sign(privateKey),
+    ),
+  );
+  for (const token of tokens) await keyed.verify(token);
+  expect(checks).toBe(1_001);
+  for (const token of tokens.slice(1)) await keyed.verify(token);
+  expect(checks).toBe(1_001);
+  await keyed.verify(tokens[0]);
+  expect(checks).toBe(1_002);
+});
+
 test("an issuer whose keys cannot be fetched is our trouble, not the token's: it may be tried again", async () => {
   const { privateKey } = await generateKeyPair('ES256');
   const token = await new SignJWT(good).setProtectedHeader({ alg: 'ES256' }).sign(privateKey);

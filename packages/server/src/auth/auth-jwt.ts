@@ -2,6 +2,7 @@ import { type Clock, MillraceError, redactionClasses } from '@millrace/protocol'
 import { createRemoteJWKSet, decodeProtectedHeader, errors, type JWTVerifyGetKey, jwtVerify, SignJWT } from 'jose';
 import { z } from 'zod';
 import type { Auth, Principal, Role, Scope } from './auth.ts';
+import { Verdicts } from './verdicts.ts';
 
 export const DEFAULT_TENANT = 'default';
 
@@ -65,6 +66,7 @@ export interface JwtKeys {
 export function createJwtAuth({ secret, jwks }: JwtKeys, clock: Clock): Auth {
   const ours = secret === undefined ? undefined : new TextEncoder().encode(secret);
   const theirs = typeof jwks === 'string' ? remoteKeys(jwks) : jwks;
+  const verdicts = new Verdicts(clock);
 
   const claimsOf = (token: string) => {
     const options = { currentDate: new Date(clock.now()), requiredClaims: ['exp', 'sub'] };
@@ -80,8 +82,12 @@ export function createJwtAuth({ secret, jwks }: JwtKeys, clock: Clock): Auth {
     async verify(token) {
       if (token === undefined || token === '')
         throw new MillraceError('unauthorized', { detail: 'There is no token.' });
+      const known = verdicts.find(token);
+      if (known) return known;
       try {
-        return principalOf((await claimsOf(token)).payload);
+        const principal = principalOf((await claimsOf(token)).payload);
+        verdicts.keep(token, principal);
+        return principal;
       } catch (error) {
         throw refusal(error);
       }

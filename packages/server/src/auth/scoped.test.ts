@@ -58,6 +58,7 @@ test('[SEC-21] a scoped token lives to the ms that it was given, and its link is
 
 test('[SEC-21] a revoked grant, and one that is gone with its run, allow nothing', async () => {
   const { token, id } = await auth.grant(ada, request);
+  expect(await auth.verify(token)).toMatchObject({ grant: id }); // and is remembered
   await store.revokeGrant('acme', id, clock.now());
   expect(await codeOf(auth.verify(token))).toBe('unauthorized');
   const other = createScopedAuth(createJwtAuth({ secret: SECRET }, clock), new MemoryStore('other'), clock, () => 'x');
