@@ -12,6 +12,8 @@ export default defineConfig({
     // Worker threads and child processes of a test get the condition from here.
     execArgv: [`--conditions=${source}`],
     reporters: ['default', './test/reporter.ts'],
+    // Most tests wait for processes, sockets and disks more than they compute.
+    maxWorkers: 2,
     projects: [
       {
         extends: true,

@@ -1,13 +1,12 @@
-import { openNodes } from '../node-counts.ts';
 import type { ContentView, ControlView } from '../view.ts';
 
 /**
  * How far a run has got, in percent: what it told itself, else its only node's progress, else the share of its nodes
- * that have ended. A completed run is at 100.
+ * that have ended well. A completed run is at 100.
  */
 export function progressOf({ control, content }: { control: ControlView; content?: ContentView }): number {
   if (control.status === 'completed') return 100;
-  return content?.progress ?? onlyProgress(control, content)?.progress ?? shareEnded(control);
+  return content?.progress ?? onlyProgress(control, content)?.progress ?? shareDone(control);
 }
 
 /** What a run does now, in its own words. */
@@ -30,7 +29,7 @@ function onlyProgress(
   return node && graph.length === 1 ? content?.progresses[node.id] : undefined;
 }
 
-function shareEnded(control: ControlView): number {
-  const total = Object.values(control.counts).reduce((sum, count) => sum + count, 0);
-  return total === 0 ? 0 : Math.round((100 * (total - openNodes(control))) / total);
+function shareDone({ counts }: ControlView): number {
+  const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
+  return total === 0 ? 0 : Math.round((100 * (counts.completed + counts.skipped)) / total);
 }

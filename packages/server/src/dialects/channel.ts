@@ -8,11 +8,17 @@ export type Channel =
   | { kind: 'kb'; kb: string }
   | { kind: 'user'; user: string };
 
+/** characters */
 const LIMIT = 500;
+
+/** Whether a client may name something so. */
+export function isName(text: unknown): text is string {
+  return typeof text === 'string' && text !== '' && text.length <= LIMIT && text.isWellFormed();
+}
 
 /** Throws `invalid_message` where the text names no channel. */
 export function parseChannel(text: unknown): Channel {
-  const [, kind, name] = (typeof text === 'string' && text.length <= LIMIT && /^(\w+):(.+)$/s.exec(text)) || [];
+  const [, kind, name] = (isName(text) && /^(\w+):(.+)$/s.exec(text)) || [];
   switch (name === undefined ? undefined : kind) {
     case 'execution':
     case 'job':

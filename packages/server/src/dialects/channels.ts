@@ -20,7 +20,7 @@ import { answerInput, type OpenWaits } from './user-input.ts';
 
 const form = {
   packet: ({ event, data }: Message) => eventPacket(event, data),
-  problem: (problem: Problem, key: string) => eventPacket('error', refusal(problem, key.replace(/\/.*$/, ''))),
+  problem: (problem: Problem, key: string) => eventPacket('error', refusal(problem, key)),
 };
 const whole = packetEncoding(channels, form);
 const ofExecutions = packetEncoding(executionChannel, form);
@@ -67,6 +67,7 @@ class ChannelsSession implements SocketSession {
     const [subject] = args;
     this.#do(event, args).then(
       (begin) => {
+        this.#follows.attached.mark();
         ack?.({ ok: true });
         begin?.();
       },

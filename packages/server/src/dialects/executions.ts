@@ -3,6 +3,7 @@ import { executions } from '@millrace/protocol/dialects/executions';
 import type { Principal } from '../auth/auth.ts';
 import type { Hub } from '../hub/face.ts';
 import type { Namespace, NamespaceSocket, SocketSession } from '../transport/transport.ts';
+import { isName } from './channel.ts';
 import { type Followed, Follows, problemFor } from './follows.ts';
 import { eventPacket, packetEncoding } from './packets.ts';
 import { parsePosition } from './position.ts';
@@ -36,6 +37,7 @@ class ExecutionsSession implements SocketSession {
   receive(event: string, [run]: readonly unknown[], ack?: (answer: unknown) => void): void {
     this.#do(event, run).then(
       (begin) => {
+        this.#follows.attached.mark();
         ack?.({ ok: true });
         begin?.();
       },
@@ -55,7 +57,7 @@ class ExecutionsSession implements SocketSession {
     if (event !== 'subscribe' && event !== 'unsubscribe') {
       throw new MillraceError('invalid_message', { detail: 'Expected subscribe or unsubscribe.' });
     }
-    if (typeof run !== 'string' || run === '') {
+    if (!isName(run)) {
       throw new MillraceError('invalid_message', { detail: `Expected ${event} with an execution's id.` });
     }
     if (event === 'subscribe') return this.#follows.follow(followed(run), 0);

@@ -23,7 +23,7 @@ export class Follows {
   readonly attached: Attached;
   /** where the client stood that comes back; undefined = it begins anew */
   readonly back: Position | undefined;
-  #keys = new Set<string>();
+  #opening = new Map<string, Promise<unknown>>();
   /** rooms that a client who comes back does not join by itself */
   #rooms = new Set<string>();
 
@@ -42,30 +42,30 @@ export class Follows {
    */
   async follow(followed: Followed, after: string | number): Promise<() => void> {
     const { key } = followed;
-    if (this.#keys.has(key)) return nothing;
-    this.#keys.add(key);
+    if (this.attached.follows(key)) {
+      await this.#opening.get(key);
+      return nothing;
+    }
+    const cursor = typeof after === 'string' ? after : formatCursor(this.#hub.epoch, after);
+    const opening = this.attached.follow({ ...followed, after: cursor, anew: true });
+    this.#opening.set(key, opening);
     try {
-      const cursor = typeof after === 'string' ? after : formatCursor(this.#hub.epoch, after);
-      const { begin } = await this.attached.follow({ ...followed, after: cursor });
-      return begin;
-    } catch (error) {
-      this.#keys.delete(key);
-      throw error;
+      return (await opening).begin;
+    } finally {
+      if (this.#opening.get(key) === opening) this.#opening.delete(key);
     }
   }
 
   /** `own`: each socket joins it by itself. Errors: forbidden, subscription_limit. */
   room(request: Omit<AttachedRoom, 'back'>, own = false): void {
     const { key } = request;
-    if (this.#keys.has(key)) return;
-    const back = this.back && { at: this.back.at, cursors: within(key, this.back.cursors) };
-    this.attached.room({ ...request, ...(back && (own || this.back?.cursors[key] !== undefined) ? { back } : {}) });
-    this.#keys.add(key);
+    if (this.attached.follows(key)) return;
+    const back = this.#backIn(key, own);
+    this.attached.room({ ...request, ...(back && { back }) });
     if (!own) this.#rooms.add(key);
   }
 
   unfollow(key: string): void {
-    this.#keys.delete(key);
     this.#rooms.delete(key);
     this.attached.unfollow(key);
   }
@@ -75,8 +75,8 @@ export class Follows {
     again: (key: string, seq: number) => Promise<() => void>,
     failed: (key: string, error: unknown) => void,
   ): void {
-    for (const [key, seq] of Object.entries(this.back?.cursors ?? {})) {
-      if (key.includes('/')) continue;
+    for (const { key, run, seq } of this.back?.places ?? []) {
+      if (run !== undefined) continue;
       again(key, seq).then(
         (begin) => begin(),
         (error: unknown) => failed(key, error),
@@ -85,16 +85,20 @@ export class Follows {
   }
 
   #position(): string | undefined {
-    const cursors = this.attached.cursors();
-    for (const key of this.#rooms) cursors.push([key, 0]);
-    return cursors.length === 0 ? undefined : formatPosition(this.#hub.epoch, this.attached.now(), cursors);
+    if (!this.attached.settled) return undefined;
+    const places = [...this.attached.places(), ...[...this.#rooms].map((key) => ({ key, seq: 0 }))];
+    return formatPosition(this.#hub.epoch, this.attached.now(), places);
   }
-}
 
-/** The cursors of a room's members, by run. */
-function within(key: string, cursors: Record<string, number>): Record<string, number> {
-  const members = Object.entries(cursors).filter(([name]) => name.startsWith(`${key}/`));
-  return Object.fromEntries(members.map(([name, seq]) => [name.slice(key.length + 1), seq]));
+  /** Where in a room the client stands that comes back; undefined = it was not in it. */
+  #backIn(room: string, own: boolean): AttachedRoom['back'] {
+    const there = this.back?.places.filter(({ key }) => key === room);
+    if (!this.back || !there || !(own || there.length > 0)) return undefined;
+    return {
+      at: this.back.at,
+      cursors: new Map(there.flatMap(({ run, seq }) => (run === undefined ? [] : [[run, seq]]))),
+    };
+  }
 }
 
 /** What a client is told of an error; what is no refusal of ours it is not told. */

@@ -46,6 +46,8 @@ class RunSocket implements SocketEnd {
   readonly #attached: Attached;
   readonly #run: string;
   readonly #encoding: Encoding;
+  /** resolved once it is known whether the run may be seen */
+  readonly #begun: Promise<void>;
 
   constructor(hub: Hub, principal: Principal, socket: Connection, target: string) {
     const { run, since, seq } = placeOf(target);
@@ -56,7 +58,7 @@ class RunSocket implements SocketEnd {
     this.#attached = hub.attach({ principal, connection: socket, encoding: this.#encoding });
     const came = since !== null || seq !== null;
     const after = position?.seq === undefined ? (seq ?? (came ? '0' : undefined)) : String(position.seq);
-    this.#begin(came, after).catch((error: unknown) => this.#refuse(error));
+    this.#begun = this.#begin(came, after).catch((error: unknown) => this.#refuse(error));
   }
 
   receive(text: string): void {
@@ -86,6 +88,7 @@ class RunSocket implements SocketEnd {
       case 'ping':
         return this.#tell('pong');
       case 'request_state':
+        await this.#begun;
         return this.#state();
       case 'pause':
       case 'resume':
@@ -128,7 +131,7 @@ class RunSocket implements SocketEnd {
 
   /** seq of the last event that was written to this socket */
   get #reached(): number {
-    return this.#attached.cursors()[0]?.[1] ?? 0;
+    return this.#attached.places()[0]?.seq ?? 0;
   }
 
   #cursor(after: string): string {

@@ -24,7 +24,11 @@ export async function answerInput(
     });
   }
   const found = typeof inputId === 'string' ? inputId : await openInput(waits, principal, executionId, nodeId);
-  await attached.command(executionId, { type: 'provide', inputId: found, value: (value ?? input) as Json });
+  await attached.command(executionId, {
+    type: 'provide',
+    inputId: found,
+    value: (value === undefined ? input : value) as Json,
+  });
 }
 
 /** '' where there is none or several: no wait has that id, and a run that may not be seen is refused before. */

@@ -29,7 +29,8 @@ function counting(name = 'counting'): TaleEncoding & { spelled: number } {
   return encoding;
 }
 
-const words = (connection: FakeConnection) => connection.written.flatMap((message) => String(message).split(' '));
+const words = (connection: FakeConnection) =>
+  connection.written.flatMap((message) => (message.length === 0 ? [] : String(message).split(' ')));
 
 async function followed(attached: Attached, run: string, encoding: TaleEncoding, after?: string): Promise<void> {
   const { begin } = await attached.follow({ key: run, run, encoding, ...(after === undefined ? {} : { after }) });
@@ -139,8 +140,12 @@ describe('a connection of a dialect', () => {
     await vi.waitFor(() => expect(words(connection)).toHaveLength(2));
     await writer.logs('b', 1);
     await vi.waitFor(() => expect(words(connection)).toHaveLength(3));
-    const cursors = Object.fromEntries(attached.cursors());
-    expect(cursors).toEqual({ 'user:ada/a': 1, 'user:ada/b': 2 });
+    const key = 'user:ada';
+    const places = attached.places();
+    expect(places.sort((a, b) => a.seq - b.seq)).toEqual([
+      { key, run: 'a', seq: 1 },
+      { key, run: 'b', seq: 2 },
+    ]);
     const at = attached.now();
     attached.closed();
     await writer.logs('a', 1);
@@ -148,8 +153,8 @@ describe('a connection of a dialect', () => {
     await writer.create('c', { owner: 'ada' });
     const back = new FakeConnection();
     const again = hub.attach({ principal: principal(), connection: back, encoding });
-    const members = { a: 1, b: 2 };
-    again.room({ key: 'user:ada', query: { owner: 'ada' }, encoding, from: 'now', back: { at, cursors: members } });
+    const members = new Map(places.map(({ run = '', seq }) => [run, seq]));
+    again.room({ key, query: { owner: 'ada' }, encoding, from: 'now', back: { at, cursors: members } });
     await vi.waitFor(() => expect(words(back).sort()).toEqual(['a#2:1', 'b#3:1', 'c#1:0']));
     hub.stop('the test is over');
   });
@@ -182,6 +187,28 @@ describe('a connection of a dialect', () => {
     await expect(attached.follow({ key: 'more', run: 'mine', encoding })).rejects.toMatchObject({
       code: 'subscription_limit',
     });
+    hub.stop('the test is over');
+  });
+
+  test('[DIA-137] where a connection holds as much as it may, a room tells that it cannot go on, and nobody else misses a thing', async () => {
+    const writer = new LogWriter();
+    const hub = writer.hub();
+    await writer.create('mine', { owner: 'ada' });
+    const encoding = counting();
+    const [full, other] = [new FakeConnection(), new FakeConnection()];
+    const room = { key: 'user:ada', query: { owner: 'ada' }, encoding, from: 'now' as const };
+    const attached = hub.attach({ principal: principal(), connection: full, encoding });
+    attached.room(room);
+    hub.attach({ principal: principal(), connection: other, encoding }).room(room);
+    await vi.waitFor(() => expect(attached.places()).toHaveLength(1));
+    for (let n = 0; n < 998; n++) await attached.follow({ key: `k${n}`, run: 'mine', encoding });
+    await writer.create('more', { owner: 'ada' });
+    await vi.waitFor(() => expect(words(full)).toEqual(['!subscription_limit', 'user:ada']));
+    await vi.waitFor(() => expect(words(other)).toEqual(['more#1:0']));
+    expect(attached.follows('user:ada')).toBe(false);
+    for (let n = 0; n < 10; n++) attached.unfollow(`k${n}`);
+    attached.room({ ...room, from: 'start' });
+    await vi.waitFor(() => expect(words(full).slice(2).sort()).toEqual(['mine#1:0', 'more#1:0']));
     hub.stop('the test is over');
   });
 });

@@ -51,13 +51,21 @@ export class Attachment implements Attached, Expiring {
     return this.#parts.clock.now();
   }
 
-  async follow({ key, run, encoding, after, filter, snapshot }: AttachedRun): Promise<{ head: number; begin(): void }> {
+  async follow({
+    key,
+    run,
+    encoding,
+    after,
+    filter,
+    snapshot,
+    anew,
+  }: AttachedRun): Promise<{ head: number; begin(): void }> {
     if (this.#over) throw new MillraceError('shutting_down');
     this.#makeRoom();
     const subscription = new RunSubscription(this.#parts, this.#principal, run, filter, key);
     this.#runs.set(key, subscription);
     try {
-      const { head } = await subscription.open(after ?? (snapshot ? undefined : '0'));
+      const { head } = await subscription.open(after ?? (snapshot ? undefined : '0'), anew);
       const failed = () => this.#forget(subscription);
       const begin = () => subscription.begin({ outbox: this.#outbox, encoding, failed });
       return { head, begin };
@@ -73,6 +81,9 @@ export class Attachment implements Attached, Expiring {
     const room = new Room(this.#parts, this.#principal, request, {
       outbox: this.#outbox,
       makeRoom: () => this.#makeRoom(),
+      failed: () => {
+        if (this.#rooms?.get(request.key) === room) this.#rooms.delete(request.key);
+      },
     });
     this.#rooms ??= new Map();
     this.#rooms.set(request.key, room);
@@ -85,22 +96,29 @@ export class Attachment implements Attached, Expiring {
     return followed.view();
   }
 
-  unfollow(key: string): boolean {
-    const followed = this.#runs.get(key);
-    if (followed) this.#forget(followed);
-    const room = this.#rooms?.get(key);
-    room?.close();
-    this.#rooms?.delete(key);
-    return followed !== undefined || room !== undefined;
+  follows(key: string): boolean {
+    return this.#runs.has(key) || this.#rooms?.has(key) === true;
   }
 
-  cursors(): [string, number][] {
-    const cursors: [string, number][] = [];
-    for (const [key, { cursor }] of this.#runs) cursors.push([key, cursor]);
+  unfollow(key: string): void {
+    const followed = this.#runs.get(key);
+    if (followed) this.#forget(followed);
+    this.#rooms?.get(key)?.close();
+    this.#rooms?.delete(key);
+  }
+
+  get settled(): boolean {
+    for (const { begun } of this.#rooms?.values() ?? []) if (!begun) return false;
+    return true;
+  }
+
+  places(): { key: string; run?: string; seq: number }[] {
+    const places: ReturnType<Attached['places']> = [];
+    for (const [key, { cursor }] of this.#runs) places.push({ key, seq: cursor });
     for (const [key, room] of this.#rooms ?? []) {
-      for (const [run, cursor] of room.cursors()) cursors.push([`${key}/${run}`, cursor]);
+      for (const [run, cursor] of room.cursors()) places.push({ key, run, seq: cursor });
     }
-    return cursors;
+    return places;
   }
 
   command(run: string, command: RunCommand, about: { key?: string; ctl?: number } = {}): Promise<Given> {
@@ -109,6 +127,10 @@ export class Attachment implements Attached, Expiring {
 
   send(message: Buffer): void {
     this.#outbox.send(message);
+  }
+
+  mark(): void {
+    this.#outbox.mark();
   }
 
   end(code: number, reason: string): void {

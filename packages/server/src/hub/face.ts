@@ -81,10 +81,14 @@ export interface Attached {
   room(request: AttachedRoom): void;
   /** The view at head of the run that is followed under a key, as JSON text. Errors: run_not_found, run_deleted. */
   view(key: string): Promise<{ seq: number; text: string }>;
-  /** Ends what is followed under a key; false = nothing was. */
-  unfollow(key: string): boolean;
-  /** How far each run was written: under its own key, or `KEY/RUN` in a room, at most the {@link ROOM_CURSORS} that moved last. */
-  cursors(): [key: string, seq: number][];
+  /** Whether a run or room is followed, or being opened, under a key. */
+  follows(key: string): boolean;
+  /** Ends what is followed under a key. */
+  unfollow(key: string): void;
+  /** false = a room is still looking for its runs: who would come back with `places` might miss some */
+  readonly settled: boolean;
+  /** How far each run was written, `run` where it is one of a room: of those at most the {@link ROOM_CURSORS} that moved last. */
+  places(): { key: string; run?: string; seq: number }[];
   /** Gives a run a command; resolves after the commit. Errors: forbidden, run_not_found, and the command's own. */
   command(
     run: string,
@@ -93,6 +97,8 @@ export interface Attached {
   ): Promise<{ seq: number; result?: Json }>;
   /** Writes packets of the dialect's own, in order with what is followed. */
   send(message: Buffer): void;
+  /** Writes at once what was sent, even if that is nothing: what is followed has changed, and the client is to know. */
+  mark(): void;
   /** Writes what is left and closes the connection. */
   end(code: number, reason: string): void;
   /** The connection is gone. */
@@ -107,6 +113,8 @@ export interface AttachedRun {
   after?: string;
   filter?: RunFilter;
   snapshot?: boolean;
+  /** the whole log is sent where the cursor cannot be served, and not a snapshot */
+  anew?: boolean;
 }
 
 export interface AttachedRoom {
@@ -117,8 +125,8 @@ export interface AttachedRoom {
   filter?: RunFilter;
   /** whether runs that are under way are sent from their first event, or from now on; later ones come whole */
   from: 'start' | 'now';
-  /** where a client that comes back stands: `cursors` of that time, without the room's key, and when that was (ms) */
-  back?: { at: number; cursors: Record<string, number> };
+  /** where a client that comes back stands: how far each run was written at that time, and when that was (ms) */
+  back?: { at: number; cursors: ReadonlyMap<string, number> } | undefined;
 }
 
 /** How the hub's words are spelled on a wire. Bytes are built once per encoding and shared by its readers. */

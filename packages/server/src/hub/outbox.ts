@@ -1,6 +1,8 @@
 import type { Connection } from '../transport/transport.ts';
 import { type Encoding, OUTBOX_LIMIT } from './face.ts';
 
+const NOTHING = Buffer.alloc(0);
+
 /**
  * What waits to be written to one connection. All that a turn produces goes out as one message, at its end. It
  * never refuses: whoever has more to send asks `full` first, and comes back after `drained`. An idle one is small:
@@ -37,6 +39,13 @@ export class Outbox {
       flushLater(this);
     } else if (this.#more) this.#more.push(message);
     else this.#more = [message];
+  }
+
+  /** Writes now, and where there is nothing to write an empty message: a connection that says where its client stands says it. */
+  mark(): void {
+    if (this.#closed) return;
+    if (this.#message) this.flush();
+    else this.#connection.write(NOTHING);
   }
 
   /** Writes what was sent since the last flush. */

@@ -1,5 +1,5 @@
 import { formatCursor, MillraceError, type RunSummary, toProblem } from '@millrace/protocol';
-import { maySee, type Principal } from '../auth/auth.ts';
+import { maySee, ownOnly, type Principal } from '../auth/auth.ts';
 import { needScope } from './access.ts';
 import { type AttachedRoom, type Encoding, ROOM_CURSORS } from './face.ts';
 import type { Outbox } from './outbox.ts';
@@ -20,6 +20,8 @@ export interface RoomOptions {
   outbox: Outbox;
   /** Throws `subscription_limit` where the connection holds too much already. */
   makeRoom(): void;
+  /** The room has ended by an error, which was sent. */
+  failed(): void;
 }
 
 /**
@@ -39,6 +41,7 @@ export class Room implements RowListener, Destination {
   readonly #began: number;
   /** changes that were heard before the rows were read; undefined = they have been */
   #early: RowChange[] | undefined = [];
+  #begun = false;
   #closed = false;
 
   /** Errors: forbidden. */
@@ -64,6 +67,11 @@ export class Room implements RowListener, Destination {
     return this.#members.size;
   }
 
+  /** Whether `cursors` says all that the client has to come back with. */
+  get begun(): boolean {
+    return this.#begun;
+  }
+
   begin(): void {
     this.#begin().catch((error: unknown) => this.#fail(error));
   }
@@ -72,7 +80,13 @@ export class Room implements RowListener, Destination {
     const { row, queue } = change;
     if (this.#early) {
       if (this.#early.length < MOST_ROWS) this.#early.push(change);
-    } else if (belongs(row, queue, this.#request.query, this.#principal) && !this.#isPast(row)) this.#add(row, 0);
+    } else if (belongs(row, queue, this.#request.query, this.#principal) && !this.#isPast(row)) {
+      try {
+        void this.#add(row, 0);
+      } catch (error) {
+        this.#fail(error);
+      }
+    }
   }
 
   stale(): void {
@@ -108,20 +122,24 @@ export class Room implements RowListener, Destination {
   async #begin(): Promise<void> {
     const { back, from } = this.#request;
     const rows = new Map([...(await this.#rows(undefined)), ...(await this.#rows(OPEN))].map((row) => [row.id, row]));
-    for (const row of rows.values()) {
+    const added = [...rows.values()].map((row) => {
       const open = row.endedAt === undefined;
-      const since = back?.cursors[row.id];
-      if (since !== undefined) this.#add(row, since);
-      else if (back === undefined && open) this.#add(row, from === 'now' && !this.#isNew(row) ? row.seq : 0);
-      else if (back !== undefined && (open || row.createdAt >= back.at - MARGIN)) this.#add(row, 0);
-      else this.#close(row.id);
-    }
+      const since = back?.cursors.get(row.id);
+      if (since !== undefined) return this.#add(row, since);
+      if (back === undefined && open) return this.#add(row, from === 'now' && !this.#isNew(row) ? row.seq : 0);
+      if (back !== undefined && (open || row.createdAt >= back.at - MARGIN)) return this.#add(row, 0);
+      return this.#close(row.id);
+    });
     this.#settle();
+    await Promise.all(added);
+    this.#begun = true;
+    // Who is cut before anything happens comes back to where the room began.
+    if (!this.#closed) this.outbox.mark();
   }
 
   /** Rows may have been missed: what is open and not followed is new. */
   async #refresh(): Promise<void> {
-    for (const row of await this.#rows(OPEN)) this.#add(row, 0);
+    for (const row of await this.#rows(OPEN)) void this.#add(row, 0);
     this.#settle();
   }
 
@@ -132,25 +150,39 @@ export class Room implements RowListener, Destination {
   }
 
   async #rows(status: string[] | undefined): Promise<RunSummary[]> {
-    const { tenant, only, roles, id } = this.#principal;
-    const own = !only && roles.every((role) => role === 'user');
-    const query = { ...this.#request.query, tenant, limit: MOST_ROWS, ...(own ? { owner: id } : {}) };
-    const { rows } = await this.#parts.store.runRows({ ...query, ...(status ? { status } : {}) });
+    const { store } = this.#parts;
+    const { tenant, only, id } = this.#principal;
+    if (only?.run !== undefined) {
+      const row = await store.runRow({ tenant, run: only.run });
+      return row && belongs(row.summary, undefined, this.#request.query, this.#principal) ? [row.summary] : [];
+    }
+    const { rows } = await store.runRows({
+      ...{ ...this.#request.query, tenant, limit: MOST_ROWS },
+      ...(!only && ownOnly(this.#principal) ? { owner: id } : {}),
+      ...(only?.tag === undefined ? {} : { tag: only.tag }),
+      ...(status ? { status } : {}),
+    });
     return rows.map(({ summary }) => summary).filter((row) => maySee(this.#principal, row));
   }
 
-  #add({ id: run, seq, endedAt }: RunSummary, after: number): void {
-    if (this.#closed || this.#members.has(run)) return;
-    if (endedAt !== undefined && after >= seq) return this.#close(run);
+  /** Errors: subscription_limit, at once. */
+  #add({ id: run, seq, endedAt }: RunSummary, after: number): Promise<void> | undefined {
+    if (this.#closed || this.#members.has(run)) return undefined;
+    if (endedAt !== undefined && after >= seq) {
+      this.#close(run);
+      return undefined;
+    }
     this.#options.makeRoom();
     const { filter, key } = this.#request;
-    const member = new RunSubscription(this.#parts, this.#principal, run, filter, `${key}/${run}`);
+    const member = new RunSubscription(this.#parts, this.#principal, run, filter, key);
     this.#members.set(run, member);
-    member
-      .open(formatCursor(this.#parts.store.epoch, after))
-      .then(() => member.begin(this))
-      // It went while it was being opened.
-      .catch(() => this.#forget(member));
+    return (
+      member
+        .open(formatCursor(this.#parts.store.epoch, after), true)
+        .then(() => member.begin(this))
+        // It went while it was being opened.
+        .catch(() => this.#forget(member))
+    );
   }
 
   /** A run that came to be while the rows were read. */
@@ -180,5 +212,6 @@ export class Room implements RowListener, Destination {
     const refusal = error instanceof MillraceError ? error : new MillraceError('internal');
     this.#parts.metrics.count('hub_errors_total', 1, { code: refusal.code });
     this.outbox.send(this.encoding.problem(toProblem(refusal), this.#request.key));
+    this.#options.failed();
   }
 }

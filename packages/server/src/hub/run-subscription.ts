@@ -83,10 +83,10 @@ export class RunSubscription implements LiveReader {
   }
 
   /**
-   * Decides whether and where to start; without `after`, with a snapshot. Answers the log's head.
-   * Errors: forbidden, run_not_found, invalid_cursor.
+   * Decides whether and where to start; without `after`, with a snapshot. `anew`: a cursor that cannot be served is
+   * answered with the whole log. Answers the log's head. Errors: forbidden, run_not_found, invalid_cursor.
    */
-  async open(after: string | undefined): Promise<{ head: number; drained: boolean }> {
+  async open(after: string | undefined, anew = false): Promise<{ head: number; drained: boolean }> {
     needScope(this.#principal, 'run:read');
     const cursor = after === undefined ? undefined : parseCursor(after, this.#store.epoch);
     let row = await this.#readRow();
@@ -96,7 +96,7 @@ export class RunSubscription implements LiveReader {
     this.#row = { id, tags, ...(owner === undefined ? {} : { owner }) };
     this.#log.reaches(row.head, row.ended);
     if (cursor && (cursor.epoch !== this.#store.epoch || cursor.seq > row.head)) {
-      this.#start = gapOf(cursor, row.head);
+      this.#start = anew ? 'cursor' : gapOf(cursor, row.head);
     } else if (cursor) {
       this.#start = 'cursor';
       this.#cursor = cursor.seq;
@@ -123,8 +123,9 @@ export class RunSubscription implements LiveReader {
     });
   }
 
-  /** What the log has led to by now, as this reader sees it. Errors: run_deleted. */
-  view(): Promise<ViewText> {
+  /** What the log has led to by now, as this reader sees it. Errors: run_deleted; run_not_found before it is open. */
+  async view(): Promise<ViewText> {
+    if (!this.#row) throw new MillraceError('run_not_found');
     return this.#log.view(this.#lens);
   }
 

@@ -1,4 +1,6 @@
 import { type NewEvent, type RedactionClass, type RunEvent, redactionClasses } from '@millrace/protocol';
+import { io, type ManagerOptions } from 'socket.io-client';
+import * as msgpackParser from 'socket.io-msgpack-parser';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { live } from '../../../protocol/src/life.suite.ts';
@@ -40,6 +42,63 @@ async function get(path: string, token: string, headers: Record<string, string> 
   return `${[...answer.headers].join()} ${await answer.text()}`;
 }
 
+/** Everything that a stock client of a namespace is told of what it subscribes to, acknowledgements too. */
+async function stock(name: string, token: string, channels: readonly string[], about: Partial<ManagerOptions>) {
+  const client = io(served.server.url + name, { auth: { token }, forceNew: true, ...about });
+  const heard = { text: '', client };
+  client.onAny((...told: unknown[]) => {
+    heard.text += JSON.stringify(told);
+  });
+  for (const channel of channels) heard.text += JSON.stringify(await client.emitWithAck('subscribe', channel));
+  return heard;
+}
+
+async function raw(token: string, run: string, query = '') {
+  const ws = new WebSocket(`${served.server.url.replace('http', 'ws')}/ws/${run}?token=${token}${query}`);
+  const heard = { text: '', ws };
+  ws.on('message', (data) => {
+    heard.text += data.toString();
+  });
+  await vi.waitFor(() => expect(heard.text).toContain('connected'));
+  return heard;
+}
+
+/** What the dialects tell a link's bearer of a run; `write` writes the rest of it, to its end at `head()`. */
+async function inDialects(token: string, run: string, write: () => Promise<void>, head: () => number): Promise<string> {
+  const rooms = ['execution:', 'job:', 'agent:nobody:'].map((kind) => kind + run);
+  const websocket = { transports: ['websocket'] };
+  const namespaces = [
+    await stock('/executions', token, [run, 'no such run'], websocket),
+    await stock('/executions', token, [run], { transports: ['polling'] }),
+    await stock('/executions', token, [run], { path: '/socket.io-msgpack/', parser: msgpackParser }),
+    await stock('/', token, [...rooms, 'kb:kb1', 'user:olga', 'nonsense'], websocket),
+  ];
+  const sockets = [await raw(token, run), await raw(token, run, '&seq=0'), await raw(token, run, '&since=2001-01-01')];
+  for (const { ws } of sockets) ws.send('{"type":"request_state"}');
+  await write();
+  for (const { text } of [...namespaces, ...sockets].map((heard) => ({ text: () => heard.text }))) {
+    await vi.waitFor(() => expect(text()).toMatch(new RegExp(`"${run}:${head()}|"seq":${head()}\\b`)));
+  }
+  const [root] = namespaces.slice(-1);
+  for (const wait of ['w1', 'w2', 'w3']) {
+    const answer = { executionId: run, inputId: wait, value: 'not this' };
+    if (root) root.text += JSON.stringify(await root.client.emitWithAck('user_input:provide', answer));
+    for (const { ws } of sockets) {
+      ws.send(JSON.stringify({ type: 'approval_response', approval_id: wait, decision: 'approved' }));
+    }
+  }
+  for (const { ws } of sockets) {
+    for (const type of ['pause', 'resume', 'request_state', 'nonsense', 'ping']) ws.send(JSON.stringify({ type }));
+  }
+  for (const heard of sockets) await vi.waitFor(() => expect(heard.text).toContain('"pong"'));
+  // Whoever comes to an ended run is told its present state.
+  const late = await raw(token, run);
+  await vi.waitFor(() => expect(late.text).toContain('workflow_'));
+  for (const { client } of namespaces) client.disconnect();
+  for (const { ws } of [...sockets, late]) ws.terminate();
+  return [...namespaces, ...sockets, late].map(({ text }) => text).join();
+}
+
 /** Everything that a connection is sent, as it comes. */
 async function socket(token: string, frames: readonly object[]) {
   const ws = new WebSocket(`${served.server.url.replace('http', 'ws')}/live`, ['millrace.v1', `bearer.${token}`]);
@@ -74,7 +133,10 @@ async function everything(hide: readonly RedactionClass[], lives: readonly { run
       expect([heard, snapshots, gaps].every(({ text }) => text.includes('"snapshot"'))).toBe(true),
     );
     const stream = get(`/api/runs/${run}/events?snapshot=1`, token, { accept: 'text/event-stream' });
-    for (const event of rest) await writer.append(run, [event]);
+    const write = async () => {
+      for (const event of rest) await writer.append(run, [event]);
+    };
+    all += await inDialects(token, run, write, () => writer.head(run));
     const head = writer.head(run);
     for (const one of [heard, snapshots, gaps]) {
       await vi.waitFor(() => expect(one.text).toContain(`"through":${head}`), { timeout: 5_000, interval: 5 });
@@ -104,6 +166,9 @@ async function everything(hide: readonly RedactionClass[], lives: readonly { run
       '/api/inbox',
       '/api/knowledge-bases',
       `/api/runs/${run}/descendants`,
+      '/api/jobs',
+      `/api/jobs/${run}`,
+      `/api/jobs/${run}/checkpoint`,
     ]) {
       all += await get(path, token);
     }

@@ -28,7 +28,8 @@ export interface NamespaceSocket extends Connection {
   readonly recovered: string | undefined;
   /**
    * Asked once per write: where a client stands that has received all of it. It goes out behind the write, as the last
-   * argument of an event of its own, which Socket.IO's own recovery hands back. undefined = nothing goes out.
+   * argument of an event of its own, which Socket.IO's own recovery hands back; behind an empty write, alone.
+   * undefined = nothing goes out.
    */
   offset: (() => string | undefined) | undefined;
 }

@@ -179,3 +179,17 @@ test('[DIA-54] an answer to a poll holds at most 16 packets, as many as Pythonâ€
   expect(events).toEqual(Array.from({ length: 50 }, (_, n) => ['n', n]));
   expect(Math.max(...sizes)).toBe(16);
 });
+
+test('[DIA-128] a client that fetches nothing and asks on is cut once 16 MB wait for it', async () => {
+  const { ws } = await raw('/socket.io/', CONNECT);
+  const session = rig.root.last;
+  ws.pause();
+  const answer = packets(['error', { text: 'x'.repeat(MEGABYTE) }]);
+  // What the operating system takes off the server's hands comes first.
+  while (session.socket.buffered() <= 32 * MEGABYTE) session.socket.write(answer);
+  expect(session.over).toBe(false);
+  ws.send('42["ask"]');
+  await vi.waitFor(() => expect(session.over).toBe(true));
+  expect(session.received).toEqual([]);
+  ws.terminate();
+});

@@ -88,8 +88,8 @@ class Seat implements NamespaceSocket {
   }
 
   write(message: Buffer): void {
-    if (message.length === 0) return;
-    this.wire.send(this.#spelling.batch(message, this.offset?.()));
+    const offset = this.offset?.();
+    if (message.length > 0 || offset !== undefined) this.wire.send(this.#spelling.batch(message, offset));
   }
 
   /** Past `offset`: it says nothing of what the namespace has written. */

@@ -95,7 +95,7 @@ function remembered(make: (message: Buffer, offset: string | undefined) => Batch
 }
 
 function packetsOf(message: Buffer, offset: string | undefined): string[] {
-  const texts = message.toString().split(END);
+  const texts = message.length === 0 ? [] : message.toString().split(END);
   if (offset !== undefined) texts.push(JSON.stringify([POSITION, offset]));
   return texts;
 }

@@ -11,6 +11,9 @@ export const EVENT_RATE = 100;
 /** so many packets of any kind for each event: whoever sends more is cut */
 const FLOOD = 5;
 
+/** bytes that a client may leave unfetched and still ask for more: answers wait beside what is followed, without end */
+const UNFETCHED = 16 * 1024 * 1024;
+
 /** ms that a poller has for coming to be told that its connection is closed; later it is told that there is none */
 const FAREWELL_MS = 2_000;
 /** engine.io's reason of a close that the server wanted */
@@ -182,7 +185,8 @@ export class Wire {
 
   #received({ type, data }: EnginePacket): void {
     const foreign = type === 'message' && (typeof data === 'string') === this.#about.binary;
-    if (foreign || !this.#packets.take(this.#about.clock.now())) this.close();
+    const deaf = type === 'message' && this.buffered() > UNFETCHED;
+    if (foreign || deaf || !this.#packets.take(this.#about.clock.now())) this.conn.close(deaf);
   }
 
   #answeredPing(): void {
