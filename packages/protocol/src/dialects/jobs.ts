@@ -6,7 +6,7 @@ import { type ContentView, type ControlView, publicStatus, type RunSummary, type
 import type { Dialect, Message } from './dialect.ts';
 import { type Fields, fields, isoTime } from './fields.ts';
 import { runMovedTo } from './moved-nodes.ts';
-import { currentStepOf, progressOf } from './run-progress.ts';
+import { currentStepOf, progressOf, shareOf } from './run-progress.ts';
 
 /** Of every event. A job's events have strictly growing `seq`: what is not greater than the last was seen already. */
 export interface JobEvent {
@@ -236,7 +236,7 @@ export function jobOf({ run, control, content, seq, at }: Omit<RunView, 'content
 /** A row of a list: without input, result and step, and its progress is the share of its nodes that have ended. */
 export function jobOfSummary(summary: RunSummary): Job {
   const { id, workflow, status, detail, nodes, owner, error, seq } = summary;
-  const share = nodes.total === 0 ? 0 : Math.round((100 * nodes.ended) / nodes.total);
+  const share = shareOf(nodes.ended, nodes.total);
   return fields({
     id,
     jobId: id,
