@@ -36,6 +36,9 @@ test('[KB-10] rare words of a query count more than common ones, and other forms
   });
   expect(searchChunks(chunks, 'log', 1)).toHaveLength(1);
   expect(searchChunks(chunks, 'xylophone', 5)).toEqual([]);
+  expect(searchChunks(chunks, 'servers', 5)).toHaveLength(3);
+  expect(searchChunks(chunks, 'logs', 1)).toHaveLength(1);
+  expect(searchChunks(indexed('e.md', '# Eagles\n\nThey circle.\n'), 'eagle', 5)).toHaveLength(1);
   expect(searchChunks([], 'log', 5)).toEqual([]);
   expect(searchChunks(chunks, 'log', 1)[0]).not.toHaveProperty('vector');
 });

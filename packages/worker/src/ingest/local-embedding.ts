@@ -6,11 +6,12 @@ const TRIGRAM = 0.25;
 
 const WORD = /[\p{L}\p{N}]+/gu;
 
-/** The words of a text in lower case, without their endings: `chunked` and `chunking` are one. */
+/** The words of a text in lower case, without their endings: `chunked` and `chunking` are one, `eagle` and `eagles` too. */
 export function stems(text: string): string[] {
-  return (text.toLowerCase().match(WORD) ?? []).map((word) => word.slice(0, STEM));
+  return (text.toLowerCase().match(WORD) ?? []).map((word) => word.replace(PLURAL, '').slice(0, STEM));
 }
 const STEM = 6;
+const PLURAL = /(?<=\p{L}{3})s$/u;
 
 /**
  * A text's vector by its words and their trigrams, hashed: no model, no network, the same everywhere and always. Texts
