@@ -153,8 +153,9 @@ function chosen(offered: Set<string>, subprotocol: string | undefined): string |
 function tokenOfRequest({ headers, url }: IncomingMessage): string | undefined {
   const bearer = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1];
   if (bearer) return bearer;
-  const query = URL.parse(url ?? '', 'http://localhost')?.searchParams.get('token');
-  if (query) return query;
+  const query = url?.indexOf('?') ?? -1;
+  const token = query < 0 ? null : new URLSearchParams(url?.slice(query + 1)).get('token');
+  if (token) return token;
   const offered = headers['sec-websocket-protocol']?.split(',').map((name) => name.trim()) ?? [];
   return offered.find((name) => name.startsWith('bearer.'))?.slice('bearer.'.length);
 }
