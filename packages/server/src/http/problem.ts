@@ -46,10 +46,21 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   const problem = problemOf(error);
   if (problem.status >= 500) request.log.error({ err: error, code: problem.code }, 'request failed');
   if (problem.code === 'unauthorized' || problem.code === 'token_expired') reply.header('www-authenticate', 'Bearer');
+  if (problem.code === 'payload_too_large') readOut(request, reply);
   if (problem.retry && reply.getHeader('retry-after') === undefined) reply.header('retry-after', '1');
   return reply
     .code(problem.status)
     .header('x-request-id', request.id)
     .type('application/problem+json')
     .send(JSON.stringify({ ...problem, requestId: request.id }));
+}
+
+/** bytes of a refused body that are read for nothing */
+const READ_OUT = 64 * 1024 * 1024;
+
+/** A client that is cut off while it still sends may never read why: a body of a moderate length is let come. */
+function readOut({ headers, raw }: FastifyRequest, reply: FastifyReply): void {
+  if (!(Number(headers['content-length']) <= READ_OUT)) return;
+  reply.removeHeader('connection');
+  raw.resume();
 }
