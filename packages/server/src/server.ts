@@ -216,7 +216,12 @@ export async function createServer(options: ServerOptions = {}): Promise<Server>
       search: (tenant, kbId, query, limit) => knowledge.search(tenant, kbId, query, limit),
       ready: () => serving,
       hintsTrouble: () => carrier.trouble?.() ?? source?.trouble(),
-      exposition: () => metrics.exposition(),
+      exposition() {
+        const { readers, events } = hub.lag();
+        metrics.gauge('hub_readers_behind', readers);
+        metrics.gauge('hub_lag_events', events);
+        return metrics.exposition();
+      },
       sockets: [
         createWebSocketHandler({ hub, auth, clock, gate }),
         createSocketServer(runSocketService(hub), { auth, clock, gate }),

@@ -83,3 +83,23 @@ test('[HUB-96] the time from an event to the write of its last follower is count
   expect(seconds).toEqual([0]);
   hub.stop('the test is over');
 });
+
+test('[HUB-98] how many events readers have yet to be sent is known, and nothing once they have them', async () => {
+  const writer = new LogWriter();
+  const hub = writer.hub();
+  await writer.create('r');
+  const connection = new FakeConnection();
+  hub.connect(principal(), connection).receive(JSON.stringify({ type: 'subscribe', id: 1, run: 'r', after: 'e2:1' }));
+  await vi.waitFor(() => expect(hub.lag()).toEqual({ readers: 0, events: 0 }));
+  connection.stalled = true;
+  for (let turn = 0; turn < 20; turn++) await writer.append('r', [logLine('x'.repeat(40_000))]);
+  await vi.waitFor(() => expect(hub.lag().readers).toBe(1));
+  const { events } = hub.lag();
+  expect(events).toBeGreaterThan(0);
+  await writer.append('r', [logLine('more')]);
+  expect(hub.lag()).toEqual({ readers: 1, events: events + 1 });
+  connection.stalled = false;
+  connection.drain();
+  await vi.waitFor(() => expect(hub.lag()).toEqual({ readers: 0, events: 0 }));
+  hub.stop('the test is over');
+});

@@ -24,6 +24,8 @@ export interface Hub {
   attach(request: Attach): Attached;
   /** Looks at once for commits whose hints were lost, as the hub does every second by itself. */
   recheck(): Promise<void>;
+  /** How many readers of runs have not been sent everything, and how many events that is in all. */
+  lag(): { readers: number; events: number };
   /** A scoped token's grant has ended: its connections are ended now, and not at the next look at the store. */
   revoked(tenant: string, grant: string): void;
   /**

@@ -82,6 +82,8 @@ export function createHub(options: HubOptions): Hub {
 
     recheck: () => repair.look(),
 
+    lag: () => logs.lag(),
+
     revoked: (tenant, grant) => grants.ended(tenant, grant),
 
     stop(reason, retryAfter = () => 0) {

@@ -37,6 +37,8 @@ export interface RunLogParts {
 export class RunLog {
   readonly key: RunKey;
   readonly live = new Set<LiveReader>();
+  /** those who read what they have not been sent yet */
+  readonly behind = new Set<{ readonly cursor: number }>();
   /** seq of the last event that is known to be committed */
   known = 0;
   /** true = `known` is the last there will be */

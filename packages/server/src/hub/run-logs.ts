@@ -45,6 +45,17 @@ export class RunLogs {
     await this.#compare(behind);
   }
 
+  /** Who is being sent what was written before, and how many events of it are left, of all runs. */
+  lag(): { readers: number; events: number } {
+    let readers = 0;
+    let events = 0;
+    for (const { log } of this.#followed.values()) {
+      readers += log.behind.size;
+      for (const { cursor } of log.behind) events += Math.max(0, log.known - cursor);
+    }
+    return { readers, events };
+  }
+
   /** Compares every followed run with its row. */
   compareAll(): Promise<void> {
     return this.#compare([...this.#followed.values()].map(({ log }) => log));

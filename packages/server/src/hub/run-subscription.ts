@@ -171,6 +171,7 @@ export class RunSubscription implements LiveReader {
     this.#closed = true;
     this.#view = undefined;
     this.#log.live.delete(this);
+    this.#log.behind.delete(this);
     this.#logs.unfollow(this.#log);
   }
 
@@ -179,6 +180,7 @@ export class RunSubscription implements LiveReader {
   }
 
   #read(first: () => Promise<void>): void {
+    this.#log.behind.add(this);
     const reading = async () => {
       await first();
       await this.#catchUp();
@@ -213,6 +215,7 @@ export class RunSubscription implements LiveReader {
       if (this.#closed || !(await this.#sendPage())) break;
     }
     if (this.#closed) return;
+    this.#log.behind.delete(this);
     this.#log.live.add(this);
     this.#reportDrained();
   }
