@@ -18,7 +18,7 @@ const text = wanted.map((n) => `${n} `).join('');
 let server: ServerProcess;
 let run: string;
 const socketio: Record<'executions' | 'channels' | 'jobs', SocketClient> = {} as never;
-const python: Record<'executions' | 'channels' | 'jobs', PythonProcess> = {} as never;
+const python: Record<'executions' | 'channels' | 'jobs' | 'polling', PythonProcess> = {} as never;
 const platform = { messages: [] as RunMessage[], connects: 0, over: false };
 
 /** What S1's front end does: comes back after every loss, with the timestamp of what it got last. */
@@ -35,6 +35,7 @@ async function followRun(): Promise<void> {
       if (platform.over) client.socket.close();
     });
     await client.closed;
+    // The client's own wait between two tries, as its text has one.
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
@@ -55,7 +56,7 @@ const events = {
   jobs: ['job:started', 'job:progress', 'job:chunk', 'job:completed', 'error'],
 };
 
-/** Each of the seven has connected so many times, so that each kill cuts it off in the middle. */
+/** Each of the eight has connected so many times, so that each kill cuts it off in the middle. */
 const everybodyBack = (times: number) =>
   vi.waitFor(() => {
     expect(platform.connects).toBeGreaterThanOrEqual(times);
@@ -63,7 +64,7 @@ const everybodyBack = (times: number) =>
     for (const client of Object.values(python)) expect(client.of('connect').length).toBeGreaterThanOrEqual(times);
   }, patience);
 
-/** All seven follow one run of 8,000 events while its server is killed three times. */
+/** All eight follow one run of 8,000 events while its server is killed three times. */
 beforeAll(async () => {
   server = await ServerProcess.start();
   const producer = new Producer(server.url);
@@ -75,6 +76,10 @@ beforeAll(async () => {
   follow('/executions', [run], 'executions', ['result']);
   follow('/', [`execution:${run}`, `agent:writer:${run}`], 'channels', ['agent:streaming_end', 'execution:completed']);
   follow('/', [`job:${run}`], 'jobs', ['job:completed']);
+  python.polling = new PythonProcess({
+    ...{ url: server.url, namespace: '/executions', token, subscriptions: [run], last: ['result'] },
+    ...{ transports: 'polling', events: events.executions },
+  });
   const followed = followRun();
   await producer.append(run, { type: 'node.started', node: 'write', data: { task: 'write' } });
   await vi.waitFor(() => {
@@ -118,7 +123,7 @@ beforeAll(async () => {
     ] as const)
       expect(socketio[kind].of(last), kind).not.toEqual([]);
   }, patience);
-  expect(await Promise.all(Object.values(python).map(({ ended }) => ended))).toEqual([0, 0, 0]);
+  expect(await Promise.all(Object.values(python).map(({ ended }) => ended))).toEqual([0, 0, 0, 0]);
 }, 90_000);
 afterAll(async () => {
   platform.over = true;
@@ -199,9 +204,10 @@ test('[SEE-33] jobs: socket.io-client, with its own recovery, ends with every st
   expect(socketio.jobs.connects.slice(1)).not.toContainEqual({ recovered: false });
 });
 
-test('[SEE-34] a client without recovery, in Python, subscribes anew each time and ends with the same, in each dialect', () => {
+test('[SEE-34] a client without recovery, in Python, subscribes anew each time and ends with the same, in each dialect, by WebSocket and by polling', () => {
   for (const client of Object.values(python)) expect(client.of('connect').length).toBeGreaterThan(KILLS);
   judgeExecution(python.executions.heard);
+  judgeExecution(python.polling.heard);
   judgeChannel(python.channels.heard);
   judgeJob(python.jobs.heard);
 });
