@@ -1,38 +1,12 @@
-import { type Clock, errors, isErrorCode, MillraceError, type Refusal } from '@millrace/protocol';
+import { type Clock, MillraceError } from '@millrace/protocol';
 import { type Bus, type BusMessage, topics } from '../bus/bus.ts';
 import type { Metrics } from '../metrics/metrics.ts';
-import type { Part, PartRefusal, RunKey, Store } from '../store/store.ts';
-import { advance } from './advance.ts';
+import { type Part, type PartRefusal, type RunKey, RunMap, type Store } from '../store/store.ts';
 import type { EngineCommand } from './command.ts';
-import { decide } from './decide.ts';
-import { attemptProducer } from './decide-attempt.ts';
-import type { Outcome } from './outcome.ts';
-import { PartDraft } from './part-draft.ts';
-import type { Resident, Residents } from './resident.ts';
+import { type Answer, Flush, type Guards, type Hands, type Item, internal, producerOf } from './flush.ts';
+import type { PartDraft } from './part-draft.ts';
+import type { Residents } from './resident.ts';
 import type { Timings } from './timings.ts';
-
-/** What a command's sender is told once it is committed. */
-export interface Answer {
-  /** seq of the last event that the command wrote, or wrote the first time; 0 = nothing was to be done */
-  seq: number;
-  repeated: boolean;
-  written: boolean;
-  result?: unknown;
-}
-
-/** What a part holds to beside its run's own fence, and the due row that it carries out. */
-export type Guards = Pick<Part, 'unique' | 'spend' | 'starts'> & { settles?: string };
-
-interface Item {
-  key: RunKey;
-  command: EngineCommand;
-  guards: Guards | undefined;
-  tries: number;
-  /** it was decided on what the store held after it had come in */
-  confirmed: boolean;
-  resolve(answer: Answer): void;
-  reject(error: unknown): void;
-}
 
 /** What the loop tells the engine after each commit. */
 export interface Committed {
@@ -41,11 +15,14 @@ export interface Committed {
 }
 
 const TRIES = 8;
+/** Items of a flush where several batches may be on their way: the store writes some while others are decided. */
+const SLICE = 64;
 
 /**
- * The engine queues commands, not events. Once per turn of the event loop a flush decides every queued command on
- * the residents, in order, writes one transaction, and only when that is committed publishes and answers. If the
- * commit fails, every resident that ran ahead is dropped and every sender told: nothing of it ever was.
+ * The engine queues commands, not events. Once per turn of the event loop a flush decides queued commands on the
+ * residents, in order, hands them to the store as one batch, and only when that is committed publishes and answers. If
+ * the commit fails, every resident that ran ahead is dropped and every sender told: nothing of it ever was. A run is in
+ * one batch at a time; what comes for it meanwhile waits.
  */
 export class CommitLoop {
   readonly #store: Store;
@@ -56,12 +33,16 @@ export class CommitLoop {
   readonly #server: string;
   readonly #timings: Timings;
   readonly #newId: () => string;
+  readonly #hands: Hands;
   readonly #onCommitted: (committed: Committed) => void;
   #queue: Item[] = [];
+  /** the runs of batches that are on their way, each with what came for it meanwhile */
+  readonly #held = new RunMap<Item[]>();
   #scheduled = false;
-  #flushing = false;
+  /** batches on their way */
+  #batches = 0;
   #n = 0;
-  #idle: (() => void)[] = [];
+  #waiting: (() => void)[] = [];
 
   constructor(options: {
     store: Store;
@@ -72,6 +53,7 @@ export class CommitLoop {
     server: string;
     timings: Timings;
     newId: () => string;
+    hands: Hands;
     onCommitted: (committed: Committed) => void;
   }) {
     this.#store = options.store;
@@ -82,6 +64,7 @@ export class CommitLoop {
     this.#server = options.server;
     this.#timings = options.timings;
     this.#newId = options.newId;
+    this.#hands = options.hands;
     this.#onCommitted = options.onCommitted;
   }
 
@@ -120,24 +103,24 @@ export class CommitLoop {
     if (!run.producers.has(producer)) run.producers.set(producer, state);
   }
 
-  /** Resolves when no flush is under way: from then to the end of the turn, residents are what is committed. */
-  async settled(): Promise<void> {
-    while (this.#flushing) await this.#flushed();
+  /** Resolves when no batch with the run is on its way: from then to the end of the turn, its resident is what is committed. */
+  async settled(key: RunKey): Promise<void> {
+    while (this.#held.get(key)) await this.#ended();
   }
 
   /** Resolves when nothing is queued any more. */
   async drained(): Promise<void> {
-    while (this.#flushing || this.#queue.length > 0) await this.#flushed();
+    while (this.#batches > 0 || this.#queue.length > 0) await this.#ended();
   }
 
-  #flushed(): Promise<void> {
+  #ended(): Promise<void> {
     return new Promise((resolve) => {
-      this.#idle.push(resolve);
+      this.#waiting.push(resolve);
     });
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#flushing || this.#queue.length === 0) return;
+    if (this.#scheduled || this.#batches >= this.#store.capabilities.batches || this.#queue.length === 0) return;
     this.#scheduled = true;
     setImmediate(() => {
       this.#scheduled = false;
@@ -146,100 +129,39 @@ export class CommitLoop {
   }
 
   async #flush(): Promise<void> {
-    this.#flushing = true;
     const items = this.#queue;
-    this.#queue = [];
-    const drafts = new Map<Resident, PartDraft>();
-    const decided: { item: Item; draft: PartDraft; answer: Answer | MillraceError }[] = [];
+    this.#queue = this.#store.capabilities.batches > 1 ? items.splice(SLICE) : [];
     const now = this.#clock.now();
+    const flush = new Flush({ residents: this.#residents, timings: this.#timings, newId: this.#newId, now });
     for (const item of items) {
-      const run =
-        this.#residents.get(item.key) ??
-        (item.command.type === 'create' ? this.#residents.create(item.key) : undefined);
-      if (!run || (item.command.type !== 'create' && !this.#isReady(item))) {
-        this.#enter(item);
+      const held = this.#held.get(item.key);
+      if (held) {
+        held.push(item);
         continue;
       }
-      let draft = drafts.get(run);
-      if (!draft) {
-        draft = new PartDraft(run, now, this.#timings);
-        drafts.set(run, draft);
-      }
-      try {
-        decided.push({ item, draft, answer: this.#decide(item, draft) });
-      } catch (error) {
-        // A defect, not a refusal: the view may be half folded, so it goes, and its whole part with it.
-        this.#residents.drop(item.key);
-        drafts.delete(run);
-        for (const other of decided.filter((one) => one.draft === draft)) other.item.reject(internal(error));
-        item.reject(internal(error));
-        decided.splice(0, decided.length, ...decided.filter((one) => one.draft !== draft));
-      }
+      const create = item.command.type === 'create';
+      const run = this.#residents.get(item.key) ?? (create ? this.#residents.create(item.key) : undefined);
+      if (run && (create || this.#isReady(item))) flush.take(item, run);
+      else this.#enter(item);
     }
-    const written = [...drafts.values()].filter((draft) => draft.events.length > 0);
+    flush.handOut(this.#hands);
+    this.#batches += 1;
+    const { written } = flush;
+    for (const draft of written) this.#held.set(draft.key, []);
+    this.#schedule();
     const refused = written.length === 0 ? new Map<PartDraft, PartRefusal>() : await this.#commit(written, now);
-    for (const { item, draft, answer } of decided) this.#settle(item, answer, refused, draft);
-    this.#flushing = false;
-    for (const resolve of this.#idle.splice(0)) resolve();
+    this.#release(written);
+    for (const { item, draft, answer } of flush.decided) this.#settle(item, answer, refused, draft);
+    this.#batches -= 1;
+    for (const resolve of this.#waiting.splice(0)) resolve();
     this.#schedule();
   }
 
-  #decide(item: Item, draft: PartDraft): Answer | MillraceError {
-    const { command } = item;
-    if (item.guards?.spend?.some(({ id }) => draft.spend?.some((spent) => spent.id === id))) {
-      return new MillraceError('link_spent');
-    }
-    const producer = producerOf(command);
-    const known = producer === undefined ? undefined : (draft.run.producers.get(producer) ?? undefined);
-    const outcome: Outcome = decide(draft.control, command, {
-      now: draft.at,
-      grace: this.#timings.grace,
-      newId: this.#newId,
-      producer: known,
-    });
-    switch (outcome.kind) {
-      case 'refuse':
-        return refusalError(outcome.refusal);
-      case 'nothing':
-        return { seq: 0, repeated: false, written: false };
-      case 'repeat':
-        return { seq: outcome.seq, repeated: true, written: false };
-      case 'write': {
-        if (item.guards?.settles !== undefined) draft.obligations.settle(item.guards.settles);
-        if (item.guards?.unique) draft.unique = item.guards.unique;
-        if (item.guards?.spend) draft.spend = [...(draft.spend ?? []), ...item.guards.spend];
-        if (item.guards?.starts) draft.starts = item.guards.starts;
-        if (outcome.expired) draft.expired = [...(draft.expired ?? []), outcome.expired];
-        let seq = 0;
-        for (const event of outcome.events) seq = draft.add(event, command.type === 'attempt');
-        if (command.type === 'start') draft.startedBy(command.node, command.boot);
-        if (outcome.producer) draft.producer(outcome.producer.id, outcome.producer.term, outcome.producer.sequence);
-        this.#advance(draft);
-        return {
-          seq,
-          repeated: false,
-          written: outcome.events.length > 0,
-          ...(outcome.result === undefined ? {} : { result: outcome.result }),
-        };
-      }
-    }
-  }
-
-  #advance(draft: PartDraft): void {
-    let from = draft.advanced;
-    for (;;) {
-      const trace = { nodes: draft.trace.nodes.slice(from), ready: [] };
-      from = draft.trace.nodes.length;
-      const events = advance(draft.control, trace, draft.at, this.#timings);
-      if (events.length === 0 && draft.trace.nodes.length === from) break;
-      for (const event of events) draft.add(event);
-    }
-    draft.advanced = from;
-    for (const id of draft.trace.ready.splice(0)) {
-      if (!draft.control.nodes[id]?.ready) continue;
-      draft.evaluate.push(id);
-      draft.obligations.owe(`evaluate/${id}`, draft.at, { type: 'evaluate', node: id });
-    }
+  /** What was held is decided before what came later. */
+  #release(drafts: readonly PartDraft[]): void {
+    const items = drafts.flatMap(({ key }) => this.#held.get(key) ?? []);
+    for (const { key } of drafts) this.#held.delete(key);
+    if (items.length > 0) this.#queue = items.concat(this.#queue);
   }
 
   /** Answers which drafts were refused, and why; a store that failed refuses none but throws into every sender. */
@@ -290,7 +212,7 @@ export class CommitLoop {
     if (draft.events.length > 0) {
       if (refused instanceof Error) return item.reject(refused);
       const reason = refused.get(draft);
-      if (reason !== undefined) return this.#again(item, reason);
+      if (reason !== undefined) return item.bound ? item.resolve(NOTHING) : this.#again(item, reason);
     }
     const writes = !(answer instanceof MillraceError) && answer.written;
     // Nothing fences what is not written: another server may have moved the run, or its producer, on.
@@ -310,7 +232,7 @@ export class CommitLoop {
   #again(item: Item, reason: PartRefusal): void {
     const create = item.command.type === 'create';
     const gone = reason === 'lease' || (reason === 'slots' && !create) || (reason === 'exists' && create);
-    if (gone) return item.resolve({ seq: 0, repeated: false, written: false });
+    if (gone) return item.resolve(NOTHING);
     if (reason === 'grant') return item.reject(new MillraceError('link_spent'));
     if (reason === 'slots')
       return item.reject(new MillraceError('rate_limited', { detail: 'Too many runs were created.' }));
@@ -328,23 +250,7 @@ export class CommitLoop {
   }
 }
 
-function producerOf(command: EngineCommand): string | undefined {
-  if (command.type === 'append') return command.producer?.id;
-  if (command.type === 'user') return command.key?.id;
-  return command.type === 'attempt' ? attemptProducer(command.lease.node) : undefined;
-}
-
-function refusalError(refusal: Refusal): MillraceError {
-  return new MillraceError(refusal.code, {
-    detail: refusal.detail ?? errors[refusal.code].title,
-    ...(refusal.facts ? { facts: refusal.facts } : {}),
-  });
-}
-
-function internal(error: unknown): MillraceError {
-  const known = error instanceof MillraceError && isErrorCode(error.code);
-  return known ? error : new MillraceError('internal', { cause: error });
-}
+const NOTHING: Answer = { seq: 0, repeated: false, written: false };
 
 function messagesOf(draft: PartDraft, part: Part, first: number, at: number): BusMessage[] {
   const { tenant, run } = draft.run.key;

@@ -1,11 +1,12 @@
-import type { Assignment, Clock, Journal, WorkerRegistration } from '@millrace/protocol';
-import { definitionId, graphIndex } from '@millrace/protocol';
+import { type Assignment, type Clock, MillraceError, type WorkerRegistration } from '@millrace/protocol';
 import type { Files } from '../files/files.ts';
 import type { QueueRow, Store } from '../store/store.ts';
+import { assignmentOf } from './assignment.ts';
+import type { EngineCommand } from './command.ts';
 import type { CommitLoop } from './commit-loop.ts';
-import { plainInput } from './mapping.ts';
+import type { Answer, Hands } from './flush.ts';
+import { tailOf } from './part-draft.ts';
 import type { Residents } from './resident.ts';
-import { resolveBlobs } from './resolve-blobs.ts';
 import type { Timings } from './timings.ts';
 
 interface Waiter {
@@ -13,6 +14,7 @@ interface Waiter {
   worker: WorkerRegistration;
   boot: string;
   limit: number;
+  hand: Hand;
   /** true = nobody waits for the answer any more */
   gone: boolean;
   serving: boolean;
@@ -21,8 +23,30 @@ interface Waiter {
   answer(assignments: Assignment[]): void;
 }
 
-/** Hands queued nodes to workers that ask for them. A claim is a decision like any other: node.started, in the log. */
-export class Dispatcher {
+/** What a worker gets beside what its claims find in the queue. */
+interface Hand {
+  tenant: string;
+  /** attempts that start in the present flush */
+  starts: Promise<Assignment | undefined>[];
+  /** how many starts are on their way */
+  owed: number;
+  /** those that were committed when the worker had just been answered: for its next claim */
+  ready: Assignment[];
+  /** ends the wait for that claim */
+  forget?: () => void;
+  /** when the queue held nothing more for it, at which of the tenant's wakes */
+  drained?: { at: number; wakes: number };
+}
+
+/** ms for which an empty queue counts as empty where nobody has told of work: a hint may have been lost */
+const DRAINED = 1_000;
+
+/**
+ * Hands queued nodes to workers that ask for them. A claim is a decision like any other: node.started, in the log. A
+ * node that is queued while a worker waits for such starts in the very transaction that queues it
+ * (docs/decisions/0013); the queue is for what nobody waits for.
+ */
+export class Dispatcher implements Hands {
   readonly #store: Store;
   readonly #loop: CommitLoop;
   readonly #residents: Residents;
@@ -30,6 +54,9 @@ export class Dispatcher {
   readonly #clock: Clock;
   readonly #timings: Timings;
   readonly #waiters = new Set<Waiter>();
+  readonly #hands = new WeakMap<WorkerRegistration, Hand>();
+  /** by tenant: how often it was told that there may be work */
+  readonly #wakes = new Map<string, number>();
   /** queue rows that a start command is under way for */
   readonly #starting = new Set<string>();
 
@@ -57,6 +84,8 @@ export class Dispatcher {
     request: { limit: number; wait: number },
     signal?: AbortSignal,
   ): Promise<Assignment[]> {
+    const hand = this.#handOf(tenant, worker);
+    if (hand.ready.length > 0) return Promise.resolve(collect(hand));
     return new Promise((resolve, reject) => {
       const finish = (assignments: Assignment[]) => {
         waiter.gone = true;
@@ -70,18 +99,20 @@ export class Dispatcher {
         worker,
         boot,
         limit: Math.max(1, request.limit),
+        hand,
         serving: false,
         again: false,
         answer: finish,
         gone: request.wait <= 0 || signal?.aborted === true,
       };
       const leave = () => {
-        if (!waiter.serving) finish([]);
+        if (!waiter.serving && hand.owed === 0) finish([]);
         else waiter.gone = true;
       };
       const cancel = waiter.gone ? () => undefined : this.#clock.after(request.wait, leave);
       signal?.addEventListener('abort', leave, { once: true });
       this.#waiters.add(waiter);
+      if (!waiter.gone && this.#isDrained(waiter)) return;
       this.#serve(waiter).catch((error: unknown) => {
         finish([]);
         reject(error instanceof Error ? error : new Error(String(error)));
@@ -91,6 +122,7 @@ export class Dispatcher {
 
   /** There may be work for this tenant's waiters. */
   wake(tenant: string): void {
+    this.#wakes.set(tenant, (this.#wakes.get(tenant) ?? 0) + 1);
     for (const waiter of this.#waiters) {
       if (waiter.tenant !== tenant) continue;
       if (waiter.serving) waiter.again = true;
@@ -102,79 +134,150 @@ export class Dispatcher {
     for (const waiter of this.#waiters) if (!waiter.serving) waiter.answer([]);
   }
 
+  free(tenant: string): boolean {
+    for (const waiter of this.#waiters) if (waiter.tenant === tenant && roomOf(waiter) > 0) return true;
+    return false;
+  }
+
+  /** The waiter with the most room gets the row, if it takes such work. */
+  take(row: QueueRow): ReturnType<Hands['take']> {
+    let best: Waiter | undefined;
+    for (const waiter of this.#waiters) {
+      if (roomOf(waiter) > (best ? roomOf(best) : 0) && takes(waiter, row)) best = waiter;
+    }
+    if (!best) return undefined;
+    const { hand } = best;
+    const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+    hand.owed += 1;
+    if (hand.starts.length === 0) queueMicrotask(() => void this.#deliver(hand, hand.starts.splice(0)));
+    hand.starts.push(promise.then(({ written }) => (written ? this.#assignment(row) : undefined)));
+    return { command: startOf(best, row, this.#timings.lease), resolve, reject };
+  }
+
+  /** Tells the worker of what started, or keeps it for the worker's next claim. */
+  async #deliver(hand: Hand, starts: Promise<Assignment | undefined>[]): Promise<void> {
+    const settled = await Promise.allSettled(starts);
+    hand.owed -= starts.length;
+    for (const one of settled) if (one.status === 'fulfilled' && one.value) hand.ready.push(one.value);
+    for (const waiter of this.#waiters) {
+      if (waiter.hand !== hand) continue;
+      if (waiter.serving) return;
+      if (hand.ready.length > 0) return waiter.answer(collect(hand));
+      if (waiter.gone && hand.owed === 0) waiter.answer([]);
+      return;
+    }
+    this.#keep(hand);
+  }
+
+  #keep(hand: Hand, ...assignments: Assignment[]): void {
+    hand.ready.push(...assignments);
+    if (hand.ready.length > 0) hand.forget ??= this.#clock.after(this.#timings.lease / 2, () => this.#giveBack(hand));
+  }
+
+  /** A worker that claims no more is not waited for: what it does not know of goes back to the queue. */
+  #giveBack(hand: Hand): void {
+    for (const assignment of collect(hand)) {
+      const { run, node, attempt } = assignment;
+      const event = { type: 'node.parked' as const, node, attempt, data: { reason: 'draining' as const } };
+      const parked: EngineCommand = {
+        type: 'attempt',
+        lease: { run, node, attempt },
+        sequence: 1,
+        events: [{ event, text: tailOf(event) }],
+      };
+      this.#loop.submit({ tenant: hand.tenant, run }, parked).catch((error: unknown) => {
+        if (error instanceof MillraceError && error.row.retry) this.#keep(hand, assignment);
+      });
+    }
+  }
+
   async #serve(waiter: Waiter): Promise<void> {
+    const { hand, tenant, worker } = waiter;
     waiter.serving = true;
     try {
       do {
         waiter.again = false;
+        const limit = waiter.limit - hand.owed - hand.ready.length;
+        if (limit <= 0) break;
+        const wakes = this.#wakes.get(tenant) ?? 0;
+        const asked = limit + this.#starting.size;
         const rows = await this.#store.claimable({
-          tenant: waiter.tenant,
-          tasks: waiter.worker.tasks,
+          tenant,
+          tasks: worker.tasks,
           now: this.#clock.now(),
-          limit: waiter.limit + this.#starting.size,
-          ...(waiter.worker.queues ? { queues: waiter.worker.queues } : {}),
+          limit: asked,
+          ...(worker.queues ? { queues: worker.queues } : {}),
         });
-        const free = rows.filter((row) => !this.#starting.has(rowId(row))).slice(0, waiter.limit);
+        if (rows.length < asked) hand.drained = { at: this.#clock.now(), wakes };
+        const free = rows.filter((row) => !this.#starting.has(rowId(row))).slice(0, limit);
         const started = (await Promise.all(free.map((row) => this.#start(waiter, row)))).filter(
           (one) => one !== undefined,
         );
-        if (started.length > 0) return waiter.answer(started);
-      } while (waiter.again && !waiter.gone);
+        hand.ready.push(...started);
+      } while (hand.ready.length === 0 && waiter.again && !waiter.gone);
     } finally {
       waiter.serving = false;
     }
-    if (waiter.gone) waiter.answer([]);
+    if (hand.ready.length > 0 || (waiter.gone && hand.owed === 0)) waiter.answer(collect(hand));
   }
 
   async #start(waiter: Waiter, row: QueueRow): Promise<Assignment | undefined> {
     const id = rowId(row);
     this.#starting.add(id);
     try {
-      const version = waiter.worker.tasks.find((task) => task.name === row.task)?.version;
-      const answer = await this.#loop.submit(row, {
-        type: 'start',
-        node: row.node,
-        worker: waiter.worker.id,
-        boot: waiter.boot,
-        lease: this.#timings.lease,
-        ...(version === undefined ? {} : { version }),
-      });
+      const answer = await this.#loop.submit(row, startOf(waiter, row, this.#timings.lease));
       return answer.written ? await this.#assignment(row) : undefined;
     } finally {
       this.#starting.delete(id);
     }
   }
 
-  async #assignment(row: QueueRow): Promise<Assignment | undefined> {
-    const { control } = await this.#residents.load(row);
-    const node = control.nodes[row.node];
-    if (node?.status !== 'running') return undefined;
-    const get = async (sha: string) => (await this.#files.get(row.tenant, sha)).bytes;
-    const limit = graphIndex(control.graph).nodes.get(definitionId(row.node))?.timeout;
-    const steps = Object.fromEntries(Object.entries(node.steps).filter(([, step]) => step.status === 'completed'));
-    const waits = Object.fromEntries(Object.entries(control.waits).filter(([, wait]) => wait.node === row.node));
-    const checkpoints = Object.fromEntries(
-      Object.entries(node.checkpoints ?? {}).map(([key, saved]) => [key, { seq: saved.seq, state: saved.state }]),
-    );
-    const base = {
-      run: row.run,
-      node: row.node,
-      attempt: node.attempt,
-      task: row.task,
-      workflow: control.workflow,
-      tags: control.tags,
-      leaseMs: this.#timings.lease,
-      ...(node.version === undefined ? {} : { version: node.version }),
-      ...(node.index === undefined ? {} : { index: node.index }),
-      ...(control.owner === undefined ? {} : { owner: control.owner }),
-      ...(limit === undefined ? {} : { timeoutMs: limit }),
-    };
-    const [input, journal] = await Promise.all([
-      resolveBlobs(plainInput(control, row.node), get),
-      resolveBlobs({ steps, waits, checkpoints }, get) as unknown as Promise<Journal>,
-    ]);
-    return { ...base, input, journal };
+  #assignment(row: QueueRow): Promise<Assignment | undefined> {
+    return assignmentOf(row, { residents: this.#residents, files: this.#files, leaseMs: this.#timings.lease });
   }
+
+  #handOf(tenant: string, worker: WorkerRegistration): Hand {
+    const hand = this.#hands.get(worker) ?? { tenant, starts: [], owed: 0, ready: [] };
+    this.#hands.set(worker, hand);
+    return hand;
+  }
+
+  #isDrained({ tenant, hand: { drained } }: Waiter): boolean {
+    return (
+      drained !== undefined &&
+      drained.wakes === (this.#wakes.get(tenant) ?? 0) &&
+      this.#clock.now() - drained.at < DRAINED
+    );
+  }
+}
+
+/** What was started for the worker and it has not been told of. */
+function collect(hand: Hand): Assignment[] {
+  hand.forget?.();
+  delete hand.forget;
+  return hand.ready.splice(0);
+}
+
+/** Nothing may be given to one that is looking into the queue: what it finds there was queued before. */
+function roomOf({ serving, gone, limit, hand }: Waiter): number {
+  return serving || gone ? 0 : limit - hand.owed;
+}
+
+function takes({ tenant, worker: { tasks, queues } }: Waiter, row: QueueRow): boolean {
+  if (row.tenant !== tenant || (queues && !queues.includes(row.queue))) return false;
+  return tasks.some(({ name, version }) => name === row.task && (row.version === undefined || row.version === version));
+}
+
+function startOf({ worker, boot }: Waiter, row: QueueRow, lease: number): EngineCommand {
+  const version = worker.tasks.find((task) => task.name === row.task)?.version;
+  return {
+    type: 'start',
+    node: row.node,
+    worker: worker.id,
+    boot,
+    lease,
+    ...(version === undefined ? {} : { version }),
+  };
 }
 
 function rowId(row: QueueRow): string {

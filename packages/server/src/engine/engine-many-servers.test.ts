@@ -4,7 +4,7 @@ import { MemoryStore } from '../store/store-memory.ts';
 import { ada, done, mill, Rig, start } from './engine.rig.ts';
 
 class SharedStore extends MemoryStore {
-  override readonly capabilities = { durable: false, shared: true };
+  override readonly capabilities = { durable: false, shared: true, batches: 1 };
 }
 
 const rigs: Rig[] = [];

@@ -91,6 +91,7 @@ class RunEngine implements Engine {
       server,
       timings: this.#timings,
       newId: options.newId,
+      hands: { free: (tenant) => this.#dispatcher.free(tenant), take: (row) => this.#dispatcher.take(row) },
       onCommitted: (committed) => this.#committed(committed),
     });
     this.#dispatcher = new Dispatcher({
@@ -251,9 +252,9 @@ class RunEngine implements Engine {
   /** A resident that holds nothing but what is committed, until the end of this turn. */
   async #resident(key: RunKey): Promise<Resident> {
     await this.#residents.refresh([key]);
-    await this.#loop.settled();
+    await this.#loop.settled(key);
     const run = await this.#residents.load(key);
-    await this.#loop.settled();
+    await this.#loop.settled(key);
     this.#residents.settle(run);
     return run;
   }

@@ -56,6 +56,19 @@ export function nodeRows(control: ControlView, trace: Trace, placement: Placemen
   };
 }
 
+/** Rows of the nodes that these moves have just queued and that nothing holds back: no slot, no rate, no delay. */
+export function readyRows(control: ControlView, trace: Trace, { key, at }: Pick<Placement, 'key' | 'at'>): QueueRow[] {
+  if (control.status !== 'created' && control.status !== 'running') return [];
+  const rows: QueueRow[] = [];
+  for (const id of new Set(trace.nodes.map((moved) => moved.id))) {
+    const node = control.nodes[id] as NodeView;
+    if (node.status !== 'queued' || isUnleased(control, node)) continue;
+    const row = queueRow(control, node, { key, at });
+    if (!row.slots && !row.rate && row.at <= at) rows.push(row);
+  }
+  return rows;
+}
+
 /** The engine's own nodes (a forEach, a sub-workflow) hold no lease. */
 export function isUnleased(control: ControlView, node: NodeView): boolean {
   return node.items !== undefined || definitionOf(control, node)?.workflow !== undefined;
@@ -87,7 +100,7 @@ function countSlots(slots: SlotChange[], control: ControlView, node: NodeView, d
   }
 }
 
-function queueRow(control: ControlView, node: NodeView, { key, at }: Placement): QueueRow {
+function queueRow(control: ControlView, node: NodeView, { key, at }: Pick<Placement, 'key' | 'at'>): QueueRow {
   const definition = definitionOf(control, node);
   const slots = limitsOf(control, node);
   return {

@@ -12,7 +12,7 @@ import {
   summarise,
   type Trace,
 } from '@millrace/protocol';
-import { eventText, type Part, type PartEvent, type ProducerChange } from '../store/store.ts';
+import { eventText, type Part, type PartEvent, type ProducerChange, type RunKey } from '../store/store.ts';
 import type { Prepared } from './command.ts';
 import { nodeRows } from './node-rows.ts';
 import { Obligations } from './obligations.ts';
@@ -54,6 +54,10 @@ export class PartDraft {
     this.#isNew = run.head === 0;
     this.#firstSeq = run.head + 1;
     this.#fence = run.ctl;
+  }
+
+  get key(): RunKey {
+    return this.run.key;
   }
 
   get control(): ControlView {
