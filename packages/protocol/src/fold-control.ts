@@ -58,17 +58,15 @@ export function foldControl(control: ControlView, event: RunEvent, fresh?: Fresh
 }
 
 function created(nodes: NodeFold, { data, at }: EventOf<'run.created'>): void {
-  const { view, fresh } = nodes;
+  const { view } = nodes;
   view.workflow = data.workflow;
-  view.graph = [];
-  fresh?.add(view.graph);
   view.input = data.input;
   view.options = data.options ?? {};
   view.tags = data.tags ?? [];
   view.external = data.external ?? false;
   view.createdAt = at;
   Object.assign(view, pick(data, 'version', 'owner', 'lineage'));
-  nodes.addAll(data.nodes);
+  nodes.begin(data.nodes);
 }
 
 function graphUpdated(nodes: NodeFold, { data }: EventOf<'graph.updated'>): void {

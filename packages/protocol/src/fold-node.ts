@@ -27,9 +27,16 @@ export class NodeFold {
     return graphIndex(this.view.graph);
   }
 
+  /** The run's first nodes. The graph is that of its event, and of other runs of the same workflow, until it grows. */
+  begin(graph: GraphNode[]): void {
+    this.view.graph = graph;
+    for (const definition of graph) this.add(definition.id, definition);
+    for (const { id } of graph) this.imply(id);
+  }
+
   /** Adds nodes to the graph and the run. They may need nodes that have ended, and be handled by nodes that are there. */
   addAll(added: readonly GraphNode[]): void {
-    const graph = own(this.view, 'graph', this.fresh);
+    const graph = this.growingGraph();
     for (const definition of added) {
       graph.push(definition);
       const handler = errorTarget(definition);
@@ -40,6 +47,16 @@ export class NodeFold {
     }
     for (const definition of added) this.add(definition.id, definition);
     for (const { id } of added) this.imply(id);
+  }
+
+  growingGraph(): GraphNode[] {
+    const { view, fresh } = this;
+    if (fresh) return own(view, 'graph', fresh);
+    if (!grown.has(view.graph)) {
+      view.graph = view.graph.slice();
+      grown.add(view.graph);
+    }
+    return view.graph;
   }
 
   /** Turns a forEach into its items. */
@@ -114,11 +131,11 @@ export class NodeFold {
     counts[to] += 1;
     if (from === 'running' && this.isUnleased(node)) this.view.unleased -= 1;
     if (to === 'running' && this.isUnleased(node)) this.view.unleased += 1;
-    if (from === 'pending') delete node.ready;
+    if (node.ready) delete node.ready;
     if (from === 'waiting') delete node.waits;
     if (from === 'retrying') delete node.nextAt;
     if (from === 'waiting' || from === 'retrying') node.left = from;
-    else delete node.left;
+    else if (node.left) delete node.left;
     node.status = to;
     const { seq, at } = this.event;
     if (to === 'queued') {
@@ -131,7 +148,7 @@ export class NodeFold {
       node.endedSeq = seq;
       node.endedAt = at;
       for (const id in node.openWaits) closeWait(this.view, id, this.event, this.fresh);
-      delete node.openWaits;
+      if (node.openWaits) delete node.openWaits;
     }
     this.trace?.nodes.push({ id: node.id, from, to });
   }
@@ -184,7 +201,8 @@ export class NodeFold {
         this.restart(node);
         const task = event.data.task ?? node.task ?? (this.isUnleased(node) ? undefined : node.id);
         if (task !== undefined) node.task = task;
-        Object.assign(node, pick(event.data, 'version', 'worker'));
+        if (event.data.version !== undefined) node.version = event.data.version;
+        if (event.data.worker !== undefined) node.worker = event.data.worker;
         break;
       }
       case 'node.retrying':
@@ -201,8 +219,9 @@ export class NodeFold {
         node.lost = 0;
         break;
       case 'node.completed':
-        Object.assign(node, pick(event.data, 'output', 'reused'));
-        delete node.error;
+        if (event.data.output !== undefined) node.output = event.data.output;
+        if (event.data.reused !== undefined) node.reused = event.data.reused;
+        if (node.error) delete node.error;
         break;
       case 'node.failed':
         node.error = event.data.error;
@@ -266,6 +285,9 @@ export class NodeFold {
     if (parked && this.view.status !== 'stopping') this.move(node, 'queued');
   }
 }
+
+/** Graphs that belong to one view alone, which is folded in place. */
+const grown = new WeakSet<GraphNode[]>();
 
 /** A result that was copied from an ancestor is written when the run is, to nodes that were queued by that alone. */
 function stateBefore(node: NodeView, event: EventOf<NodeMove>): NodeState {

@@ -377,8 +377,9 @@ export interface RunSummary {
 }
 
 export function summarise(control: ControlView, seq: number, updatedAt: number): RunSummary {
-  const total = Object.values(control.counts).reduce((sum, n) => sum + n, 0);
-  return {
+  let total = 0;
+  for (const state in control.counts) total += control.counts[state as NodeState];
+  const summary: RunSummary = {
     id: control.run,
     workflow: control.workflow,
     ...publicStatus(control),
@@ -389,10 +390,11 @@ export function summarise(control: ControlView, seq: number, updatedAt: number):
     external: control.external,
     nodes: { ended: total - openNodes(control), total },
     openWaits: control.openWaits,
-    ...(control.startedAt === undefined ? {} : { startedAt: control.startedAt }),
-    ...(control.endedAt === undefined ? {} : { endedAt: control.endedAt }),
-    ...(control.owner === undefined ? {} : { owner: control.owner }),
-    ...(Object.keys(control.usage.cost).length === 0 ? {} : { cost: { ...control.usage.cost } }),
-    ...(control.error === undefined ? {} : { error: control.error }),
   };
+  if (control.startedAt !== undefined) summary.startedAt = control.startedAt;
+  if (control.endedAt !== undefined) summary.endedAt = control.endedAt;
+  if (control.owner !== undefined) summary.owner = control.owner;
+  if (Object.keys(control.usage.cost).length > 0) summary.cost = { ...control.usage.cost };
+  if (control.error !== undefined) summary.error = control.error;
+  return summary;
 }

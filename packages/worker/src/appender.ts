@@ -8,6 +8,7 @@ import {
 } from '@millrace/protocol';
 import { isTransient, persist, type Random } from './backoff.ts';
 import { nextTurn } from './clock.ts';
+import { Ending } from './ending.ts';
 
 /** Events that are written together or not at all. */
 interface Group {
@@ -33,9 +34,6 @@ const ROOM = 1024 * 1024;
 /** Refusals that mean that this attempt has nothing more to say. */
 const OVER = new Set(['stale_attempt', 'stale_producer', 'producer_gap', 'run_ended', 'run_deleted', 'run_not_found']);
 
-/** Made once: the default reason of an abort is slow to make. */
-const CLOSED = 'closed';
-
 /**
  * The one way in which an attempt's events reach the log, in order: everything of a turn is one append, one append
  * is in flight, and what comes meanwhile is the next. An append that got no answer is repeated with the same sequence
@@ -47,7 +45,7 @@ export class Appender {
   readonly #lease: LeaseRef;
   readonly #place: { clock: Clock; random: Random };
   readonly #listener: AppendListener;
-  readonly #closed = new AbortController();
+  readonly #closed = new Ending();
   #queue: Group[] = [];
   #bytes = 0;
   #sequence = 1;
@@ -74,7 +72,7 @@ export class Appender {
    */
   push(events: NewEvent[], { ends = false } = {}): Promise<number> {
     return new Promise((resolve, reject) => {
-      if (this.#closed.signal.aborted) return;
+      if (this.#closed.ended) return;
       const bytes = JSON.stringify(events).length;
       this.#bytes += bytes;
       this.#queue.push({ events, bytes, ends, resolve, reject });
@@ -84,7 +82,7 @@ export class Appender {
 
   /** Resolves when so little waits that a stream may go on. */
   async room(): Promise<void> {
-    while (this.#bytes > ROOM && !this.#closed.signal.aborted) {
+    while (this.#bytes > ROOM && !this.#closed.ended) {
       await new Promise<void>((resolve) => this.#room.push(resolve));
     }
   }
@@ -96,7 +94,7 @@ export class Appender {
   }
 
   close(): void {
-    this.#closed.abort(CLOSED);
+    this.#closed.end();
     this.#queue = [];
     this.#bytes = 0;
     this.#wake();
@@ -140,17 +138,17 @@ export class Appender {
   }
 
   async #deliver(groups: Group[]): Promise<void> {
-    if (this.#closed.signal.aborted) return;
+    if (this.#closed.ended) return;
     const events = groups.flatMap((group) => group.events);
     const sequence = this.#sequence;
     let answer: Awaited<ReturnType<WorkerLink['append']>>;
     try {
       answer = await persist(() => this.#link.append(this.#lease, sequence, events), {
         ...this.#place,
-        signal: this.#closed.signal,
+        over: this.#closed,
       });
     } catch (error) {
-      if (this.#closed.signal.aborted) return;
+      if (this.#closed.ended) return;
       if (isTransient(error) || (error instanceof MillraceError && OVER.has(error.code))) throw error;
       if (groups.length === 1) groups[0]?.reject(error);
       else for (const group of groups) await this.#deliver([group]);

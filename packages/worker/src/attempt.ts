@@ -12,6 +12,7 @@ import { attemptContext } from './attempt-context.ts';
 import { persist, type Random } from './backoff.ts';
 import { seal, unseal } from './blob.ts';
 import type { TaskContext } from './context.ts';
+import { Ending } from './ending.ts';
 import { NonRetryable, type StopKind, Stopped, toRunError } from './errors.ts';
 import { Parking } from './park.ts';
 import { Replay } from './replay.ts';
@@ -38,9 +39,6 @@ type Outcome =
 
 const never = new Promise<never>(() => {});
 
-/** Why an attempt's own waiting ends; a reason that is made once, because making the default one is slow. */
-const OVER = 'over';
-
 /** Runs one assignment: the handler, raced against everything that may end the attempt before the handler does. */
 export class Attempt {
   readonly lease: LeaseRef;
@@ -48,7 +46,7 @@ export class Attempt {
   readonly #task: AnyTask | undefined;
   readonly #place: AttemptPlace;
   readonly #abort = new AbortController();
-  readonly #over = new AbortController();
+  readonly #over = new Ending();
   readonly #ended = Promise.withResolvers<Outcome>();
   readonly #appender: Appender;
   readonly #parking: Parking;
@@ -58,7 +56,7 @@ export class Attempt {
 
   constructor(assignment: Assignment, task: AnyTask | undefined, place: AttemptPlace) {
     const { run, node, attempt } = assignment;
-    const { link, clock, random } = place;
+    const { link, clock } = place;
     this.lease = { run, node, attempt };
     this.#assignment = assignment;
     this.#task = task;
@@ -76,14 +74,13 @@ export class Attempt {
       handBack: () => this.handBack(),
     });
     this.#teller = new Teller(this.lease, this.#appender, replay);
-    const lasting = { clock, random, signal: this.#over.signal };
     this.#context = attemptContext({
       assignment,
       clock,
       replay,
       blobs: {
-        putBlob: (bytes, type) => persist(() => link.putBlob(bytes, type), lasting),
-        getBlob: (sha256) => persist(() => link.getBlob(sha256), lasting),
+        putBlob: (bytes, type) => this.#lasting(() => link.putBlob(bytes, type)),
+        getBlob: (sha256) => this.#lasting(() => link.getBlob(sha256)),
       },
       parking: this.#parking,
       teller: this.#teller,
@@ -109,7 +106,7 @@ export class Attempt {
     const outcome = await this.#ended.promise;
     forget();
     await Promise.race([this.#end(outcome, began), this.#lost()]);
-    this.#over.abort(OVER);
+    this.#over.end();
     this.#appender.close();
   }
 
@@ -120,14 +117,14 @@ export class Attempt {
   }
 
   stop(kind: StopKind, reason?: string): void {
-    if (this.#over.signal.aborted || this.#stopped === kind) return;
+    if (this.#over.ended || this.#stopped === kind) return;
     this.#stopped = kind;
     this.#abort.abort(new Stopped(kind, reason));
     if (kind === 'pause' || kind === 'draining') this.#parking.hold();
     if (kind === 'timeout') this.#ended.resolve({ as: 'failed', error: this.#abort.signal.reason });
     if (kind !== 'lost') return;
     this.#ended.resolve({ as: 'over' });
-    this.#over.abort(OVER);
+    this.#over.end();
     this.#appender.close();
   }
 
@@ -139,12 +136,7 @@ export class Attempt {
   async #handle(): Promise<unknown> {
     const task = this.#task as Task | undefined;
     if (!task) throw new NonRetryable(`This worker has no task "${this.#assignment.task}".`);
-    const { link, clock, random } = this.#place;
-    const stored = await persist(() => unseal(link, this.#assignment.input), {
-      clock,
-      random,
-      signal: this.#over.signal,
-    });
+    const stored = await this.#lasting(() => unseal(this.#place.link, this.#assignment.input));
     const schema = task.options.input;
     const input = schema ? await parse(schema, stored, `The input of ${task.name}`) : stored;
     return task.handler(this.#context, input);
@@ -180,12 +172,7 @@ export class Attempt {
 
   async #completed(output: unknown, duration: number): Promise<Told> {
     if (output === undefined) return { type: 'node.completed', data: { duration } };
-    const { link, clock, random } = this.#place;
-    const { stored } = await persist(() => seal(link, output, 'The output'), {
-      clock,
-      random,
-      signal: this.#over.signal,
-    });
+    const { stored } = await this.#lasting(() => seal(this.#place.link, output, 'The output'));
     return { type: 'node.completed', data: { output: stored, duration } };
   }
 
@@ -212,16 +199,19 @@ export class Attempt {
     }
     this.#ended.resolve({ as: 'over' });
     this.#stopped = 'parked';
-    this.#over.abort(OVER);
+    this.#over.end();
     this.#abort.abort(new Stopped('parked'));
     return never;
   }
 
+  /** Tries for as long as the attempt lasts. */
+  #lasting<T>(request: () => Promise<T>): Promise<T> {
+    const { clock, random } = this.#place;
+    return persist(request, { clock, random, over: this.#over });
+  }
+
   #lost(): Promise<void> {
-    return new Promise((resolve) => {
-      if (this.#over.signal.aborted) resolve();
-      this.#over.signal.addEventListener('abort', () => resolve());
-    });
+    return new Promise((resolve) => this.#over.onEnd(resolve));
   }
 }
 

@@ -14,18 +14,33 @@ export function isTransient(error: unknown): boolean {
   return !(error instanceof MillraceError) || error.row.retry;
 }
 
-/** Repeats a request that may be repeated until it is answered, refused for good, or `signal` aborts (then rejects). */
+/** Repeats a request that may be repeated until it is answered, refused for good, or it is `over` (then rejects). */
 export async function persist<T>(
   request: () => Promise<T>,
-  { clock, random, signal }: { clock: Clock; random: Random; signal: AbortSignal },
+  { clock, random, over }: { clock: Clock; random: Random; over: Over },
 ): Promise<T> {
   for (let tries = 0; ; tries += 1) {
     try {
       return await request();
     } catch (error) {
-      if (signal.aborted || !isTransient(error)) throw error;
-      await pause(clock, backoff(tries, random), signal);
-      if (signal.aborted) throw error;
+      if (over.ended || !isTransient(error)) throw error;
+      await pause(clock, backoff(tries, random), over.signal);
+      if (over.ended) throw error;
     }
   }
+}
+
+/** When trying has no use any more. The signal is asked for when the first try has failed. */
+export interface Over {
+  readonly ended: boolean;
+  readonly signal: AbortSignal;
+}
+
+export function overBy(signal: AbortSignal): Over {
+  return {
+    signal,
+    get ended() {
+      return signal.aborted;
+    },
+  };
 }

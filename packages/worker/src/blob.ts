@@ -26,6 +26,8 @@ export async function seal(
 ): Promise<{ stored: Json | BlobRef; value: Json }> {
   const text = textOf(value, what);
   const copy = JSON.parse(text) as Json;
+  // UTF-8 takes at most three bytes for what is one unit here.
+  if (text.length * 3 <= BLOB_THRESHOLD) return { stored: copy, value: copy };
   const bytes = new TextEncoder().encode(text);
   if (bytes.byteLength <= BLOB_THRESHOLD) return { stored: copy, value: copy };
   return { stored: await link.putBlob(bytes, JSON_TYPE), value: copy };

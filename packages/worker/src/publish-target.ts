@@ -1,5 +1,5 @@
 import type { Json, PublicStatus, StatusDetail } from '@millrace/protocol';
-import { persist } from './backoff.ts';
+import { overBy, persist } from './backoff.ts';
 import { systemClock } from './clock.ts';
 import { type HttpOptions, request } from './http-request.ts';
 
@@ -87,7 +87,7 @@ async function post(target: HttpOptions, jobId: string, text: string): Promise<J
   const signal = AbortSignal.timeout(PATIENCE_MS);
   const response = await persist(
     () => request(target, { method: 'POST', path, json: JSON.parse(text) as Json, signal }),
-    { clock: systemClock, random: Math.random, signal },
+    { clock: systemClock, random: Math.random, over: overBy(signal) },
   );
   return (await response.json()) as JobReceipt;
 }

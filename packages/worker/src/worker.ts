@@ -9,7 +9,7 @@ import {
   type WorkflowDefinition,
 } from '@millrace/protocol';
 import { Attempt } from './attempt.ts';
-import { backoff, persist, type Random } from './backoff.ts';
+import { backoff, overBy, persist, type Random } from './backoff.ts';
 import { pause, systemClock } from './clock.ts';
 import { createHeartbeat, type Heartbeat, noHeartbeat } from './heartbeat.ts';
 import { createHttpLink } from './http-link.ts';
@@ -94,7 +94,7 @@ class ClaimingWorker implements Worker {
     const times = await persist(() => this.#watched('registering', this.#register()), {
       clock: this.#clock,
       random: this.#random,
-      signal,
+      over: overBy(signal),
     });
     this.#link.onSignal((state) => this.#told(state));
     if (!this.#link.renewsItself) {

@@ -23,20 +23,21 @@ export interface AdvanceLimits {
 
 /**
  * What becomes of a managed run after some events were folded: skipped subtrees, ended forEach nodes, joins that
- * no longer need their other branches, and the run's own end. Pure; looks only at what `trace` says has moved
+ * no longer need their other branches, and the run's own end. Pure; looks only at what has moved
  * and at its neighbours, so its cost does not grow with the graph. Called again until it answers nothing.
  */
-export function advance(control: ControlView, trace: Trace, now: number, limits: AdvanceLimits): NewEvent[] {
+export function advance(control: ControlView, moved: Trace['nodes'], now: number, limits: AdvanceLimits): NewEvent[] {
   if (isTerminal(control.status)) return [];
   if (control.external) return overBudget(control);
   const events: NewEvent[] = [];
-  const written = new Set<string>();
+  let written: Set<string> | undefined;
   const emit = (event: NewEvent & { node: string }) => {
+    written ??= new Set();
     if (written.has(event.node)) return;
     written.add(event.node);
     events.push(event);
   };
-  for (const { id, to } of trace.nodes) {
+  for (const { id, to } of moved) {
     const node = control.nodes[id];
     if (!node || node.status !== to) continue;
     if (isNodeEnded(to)) afterEnd(control, node, emit);
@@ -67,11 +68,13 @@ function afterEnd(control: ControlView, node: NodeView, emit: Emit): void {
   if (node.items && node.status === 'failed') cancelItems(control, node, emit);
   const index = graphIndex(control.graph);
   const handler = index.handlerOf.get(node.id);
-  for (const id of [...(index.dependants.get(node.id) ?? []), ...(handler === undefined ? [] : [handler])]) {
+  const skip = (id: string) => {
     const dependant = control.nodes[id];
-    if (dependant?.status !== 'pending' || readiness(control, dependant) !== 'skip') continue;
+    if (dependant?.status !== 'pending' || readiness(control, dependant) !== 'skip') return;
     emit({ type: 'node.skipped', node: id, by: 'system', data: { reason: skipReason(dependant) } });
-  }
+  };
+  index.dependants.get(node.id)?.forEach(skip);
+  if (handler !== undefined) skip(handler);
 }
 
 function skipReason(node: NodeView): string {

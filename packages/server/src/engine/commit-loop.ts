@@ -185,7 +185,7 @@ export class CommitLoop {
         refused.set(draft, result?.reason ?? 'conflict');
         continue;
       }
-      messages.push(...messagesOf(draft, parts[index] as Part, result.first, result.at));
+      addMessages(messages, draft, parts[index] as Part, result.first, result.at);
       draft.shift = result.first - draft.firstSeq;
       if (draft.shift === 0) draft.run.ctl = draft.control.ctl;
       else this.#residents.drop(draft.run.key);
@@ -252,36 +252,51 @@ export class CommitLoop {
 
 const NOTHING: Answer = { seq: 0, repeated: false, written: false };
 
-function messagesOf(draft: PartDraft, part: Part, first: number, at: number): BusMessage[] {
-  const { tenant, run } = draft.run.key;
-  const through = first + draft.events.length - 1;
-  // Nobody may want it: then it is not put together.
-  let text: string | undefined;
-  const messages: BusMessage[] = [
-    {
-      kind: 'events',
-      topic: topics.run(tenant, run),
-      tenant,
-      run,
-      seq: first,
-      through,
-      ended: part.row?.ended ?? false,
-      get text() {
-        text ??= draft.textFrom(first, at);
-        return text;
-      },
-    },
-  ];
+function addMessages(messages: BusMessage[], draft: PartDraft, part: Part, first: number, at: number): void {
+  const { tenant } = draft.key;
+  const written = new WrittenEvents(draft, first, at, part.row?.ended ?? false);
+  messages.push(written);
   if (part.row) {
-    messages.push({
+    const row: BusMessage = {
       kind: 'row',
       topic: topics.rows(tenant),
       tenant,
-      row: { ...part.row.summary, seq: through },
-      ...(part.row.queue === undefined ? {} : { queue: part.row.queue }),
-    });
+      row: { ...part.row.summary, seq: written.through },
+    };
+    if (part.row.queue !== undefined) row.queue = part.row.queue;
+    messages.push(row);
   }
   if (part.enqueue?.length || part.slots?.some(({ delta }) => delta < 0))
     messages.push({ kind: 'work', topic: topics.work(tenant), tenant });
-  return messages;
+}
+
+/** A part's events as the bus carries them. Nobody may want their text: then it is not put together. */
+class WrittenEvents {
+  readonly kind = 'events' as const;
+  readonly topic: string;
+  readonly tenant: string;
+  readonly run: string;
+  readonly seq: number;
+  readonly through: number;
+  readonly ended: boolean;
+  readonly #draft: PartDraft;
+  readonly #at: number;
+  #text: string | undefined;
+
+  constructor(draft: PartDraft, first: number, at: number, ended: boolean) {
+    const { tenant, run } = draft.key;
+    this.topic = topics.run(tenant, run);
+    this.tenant = tenant;
+    this.run = run;
+    this.seq = first;
+    this.through = first + draft.events.length - 1;
+    this.ended = ended;
+    this.#draft = draft;
+    this.#at = at;
+  }
+
+  get text(): string {
+    this.#text ??= this.#draft.textFrom(this.seq, this.#at);
+    return this.#text;
+  }
 }

@@ -124,7 +124,7 @@ export class Creation {
   ): Promise<Created> {
     const scope = `create/${caller.by}`;
     const hash = key === undefined ? '' : hashOf(body);
-    const before = await this.#before(caller.tenant, scope, key, hash);
+    const before = key === undefined ? undefined : await this.#before(caller.tenant, scope, key, hash);
     if (before) return before;
     const { data, inherited } = await make();
     const created = await this.#event(caller, data);
@@ -168,17 +168,14 @@ export class Creation {
   async #data({ tenant, by }: Caller, request: CreateRun): Promise<RunCreated> {
     const { nodes, version } = await this.#workflows.resolve(tenant, request);
     const owner = ownerOf(by);
-    return {
-      workflow: request.workflow,
-      nodes,
-      input: request.input ?? null,
-      ...(version === undefined ? {} : { version }),
-      ...(request.options ? { options: request.options } : {}),
-      ...(owner === undefined ? {} : { owner }),
-      ...(request.tags?.length ? { tags: request.tags } : {}),
-      ...(request.lineage ? { lineage: request.lineage as Lineage } : {}),
-      ...(request.external ? { external: true } : {}),
-    };
+    const data: RunCreated = { workflow: request.workflow, nodes, input: request.input ?? null };
+    if (version !== undefined) data.version = version;
+    if (request.options) data.options = request.options;
+    if (owner !== undefined) data.owner = owner;
+    if (request.tags?.length) data.tags = request.tags;
+    if (request.lineage) data.lineage = request.lineage as Lineage;
+    if (request.external) data.external = true;
+    return data;
   }
 }
 

@@ -48,7 +48,7 @@ class Life {
       const trace = this.#traced;
       this.#traced = { nodes: [], ready: [] };
       this.#ready.push(...trace.ready);
-      const more = advance(this.control, trace, 1, { grace: 10 });
+      const more = advance(this.control, trace.nodes, 1, { grace: 10 });
       if (more.length === 0 && this.#traced.nodes.length === 0) return;
       for (const event of more) this.#fold(event);
     }

@@ -101,9 +101,9 @@ export class Flush {
     const ready: { row: QueueRow; run: Resident }[] = [];
     for (const { control, trace, key, at, run } of this.written) {
       if (!hands.free(key.tenant)) continue;
-      for (const row of readyRows(control, trace, { key, at })) ready.push({ row, run });
+      for (const row of readyRows(control, trace.nodes, { key, at })) ready.push({ row, run });
     }
-    ready.sort((a, b) => b.row.priority - a.row.priority);
+    if (ready.length > 1) ready.sort((a, b) => b.row.priority - a.row.priority);
     for (const { row, run } of ready) {
       const start = hands.take(row);
       if (start) this.take({ ...start, key: run.key, guards: undefined, tries: 0, confirmed: true, bound: true }, run);
@@ -152,16 +152,18 @@ export class Flush {
   }
 
   #advance(draft: PartDraft): void {
+    const { control, trace, at } = draft;
     let from = draft.advanced;
     for (;;) {
-      const trace = { nodes: draft.trace.nodes.slice(from), ready: [] };
-      from = draft.trace.nodes.length;
-      const events = advance(draft.control, trace, draft.at, this.#place.timings);
-      if (events.length === 0 && draft.trace.nodes.length === from) break;
+      const nodes = from === 0 ? trace.nodes : trace.nodes.slice(from);
+      from = trace.nodes.length;
+      const events = advance(control, nodes, at, this.#place.timings);
+      if (events.length === 0 && trace.nodes.length === from) break;
       for (const event of events) draft.add(event);
     }
     draft.advanced = from;
-    for (const id of draft.trace.ready.splice(0)) {
+    if (trace.ready.length === 0) return;
+    for (const id of trace.ready.splice(0)) {
       if (!draft.control.nodes[id]?.ready) continue;
       draft.evaluate.push(id);
       draft.obligations.owe(`evaluate/${id}`, draft.at, { type: 'evaluate', node: id });

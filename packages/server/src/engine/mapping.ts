@@ -60,6 +60,7 @@ export function plainInput(control: ControlView, id: string): unknown {
   if (node?.input !== undefined) return node.input;
   const definition = graphIndex(control.graph).nodes.get(definitionId(id));
   if (definition?.input !== undefined) return definition.input;
+  if (!definition?.needs?.length && node?.parent === undefined && !node?.handles) return control.input;
   const scope = scopeOf(control, id);
   if (node?.parent !== undefined) return scope.item;
   if (scope.error !== undefined) return { error: scope.error, ...scope.needs };

@@ -6,7 +6,7 @@ import {
   type NodeView,
   type Trace,
 } from '@millrace/protocol';
-import type { LeaseRow, Part, QueueRow, RunKey, SlotChange } from '../store/store.ts';
+import type { LeaseRow, Part, QueueRow, RunKey } from '../store/store.ts';
 
 /** What a flush knows beside the view: who claimed what, and for how long. */
 export interface Placement {
@@ -19,53 +19,74 @@ export interface Placement {
   enqueueAll: boolean;
 }
 
-/** The queue, lease and slot rows that follow from what moved. Rows are derived, never kept beside the log. */
-export function nodeRows(control: ControlView, trace: Trace, placement: Placement): Partial<Part> {
-  const enqueue: QueueRow[] = [];
-  const dequeue: string[] = [];
-  const lease: LeaseRow[] = [];
-  const release: string[] = [];
-  const slots: SlotChange[] = [];
-  const starts: NonNullable<Part['starts']> = [];
+/** Adds to a part the queue, lease and slot rows that follow from what moved. Rows are derived, never kept beside the log. */
+export function addNodeRows(part: Part, control: ControlView, moved: Trace['nodes'], placement: Placement): void {
   const dispatches = control.status === 'created' || control.status === 'running';
-  const before = new Map<string, NodeState>();
-  for (const { id, from } of trace.nodes) if (!before.has(id)) before.set(id, from);
-  if (placement.enqueueAll)
-    for (const id in control.nodes)
-      if (control.nodes[id]?.status === 'queued' && !before.has(id)) before.set(id, 'pending');
-  for (const [id, from] of before) {
+  const move = (id: string, from: NodeState) => {
     const node = control.nodes[id] as NodeView;
-    if (node.status === 'queued' && dispatches && !isUnleased(control, node))
-      enqueue.push(queueRow(control, node, placement));
-    else if (from === 'queued') dequeue.push(id);
-    if (isUnleased(control, node)) continue;
+    const unleased = isUnleased(control, node);
+    if (node.status === 'queued' && dispatches && !unleased) {
+      part.enqueue ??= [];
+      part.enqueue.push(queueRow(control, node, placement));
+    } else if (from === 'queued') {
+      part.dequeue ??= [];
+      part.dequeue.push(id);
+    }
+    if (unleased) return;
     const runs = node.status === 'running';
-    if (from === 'running') release.push(id);
-    if (runs && placement.boots.has(id)) lease.push(leaseRow(node, placement));
-    if (runs !== (from === 'running')) countSlots(slots, control, node, runs ? 1 : -1);
-    const rate = definitionOf(control, node)?.rate;
-    if (runs && from !== 'running' && rate) starts.push({ queue: queueOf(control, node), ...rate, at: placement.at });
-  }
-  return {
-    ...(enqueue.length > 0 ? { enqueue } : {}),
-    ...(dequeue.length > 0 ? { dequeue } : {}),
-    ...(lease.length > 0 ? { lease } : {}),
-    ...(release.length > 0 ? { release } : {}),
-    ...(slots.length > 0 ? { slots } : {}),
-    ...(starts.length > 0 ? { starts } : {}),
+    if (from === 'running') {
+      part.release ??= [];
+      part.release.push(id);
+    }
+    if (runs && placement.boots.has(id)) {
+      part.lease ??= [];
+      part.lease.push(leaseRow(node, placement));
+    }
+    if (runs !== (from === 'running')) countSlots(part, control, node, runs ? 1 : -1);
+    const rate = runs && from !== 'running' ? definitionOf(control, node)?.rate : undefined;
+    if (rate) {
+      part.starts ??= [];
+      part.starts.push({ queue: queueOf(control, node), ...rate, at: placement.at });
+    }
   };
+  eachFirst(moved, move);
+  if (!placement.enqueueAll) return;
+  const known = new Set(moved.map(({ id }) => id));
+  for (const id in control.nodes) if (control.nodes[id]?.status === 'queued' && !known.has(id)) move(id, 'pending');
 }
 
+/** Each node that moved, once, with the state that it was in before. */
+function eachFirst(moved: Trace['nodes'], act: (id: string, from: NodeState) => void): void {
+  if (moved.length > FEW) {
+    const first = new Map<string, NodeState>();
+    for (const { id, from } of moved) if (!first.has(id)) first.set(id, from);
+    first.forEach((from, id) => {
+      act(id, from);
+    });
+    return;
+  }
+  for (const [place, { id, from }] of moved.entries()) {
+    if (moved.findIndex((other) => other.id === id) === place) act(id, from);
+  }
+}
+
+/** Up to so many moves are looked through; more are put into a map first. */
+const FEW = 8;
+
 /** Rows of the nodes that these moves have just queued and that nothing holds back: no slot, no rate, no delay. */
-export function readyRows(control: ControlView, trace: Trace, { key, at }: Pick<Placement, 'key' | 'at'>): QueueRow[] {
+export function readyRows(
+  control: ControlView,
+  moved: Trace['nodes'],
+  { key, at }: Pick<Placement, 'key' | 'at'>,
+): QueueRow[] {
   if (control.status !== 'created' && control.status !== 'running') return [];
   const rows: QueueRow[] = [];
-  for (const id of new Set(trace.nodes.map((moved) => moved.id))) {
+  eachFirst(moved, (id) => {
     const node = control.nodes[id] as NodeView;
-    if (node.status !== 'queued' || isUnleased(control, node)) continue;
+    if (node.status !== 'queued' || isUnleased(control, node)) return;
     const row = queueRow(control, node, { key, at });
     if (!row.slots && !row.rate && row.at <= at) rows.push(row);
-  }
+  });
   return rows;
 }
 
@@ -82,43 +103,50 @@ function queueOf(control: ControlView, node: NodeView): string {
   return definitionOf(control, node)?.queue ?? control.options.queue ?? 'default';
 }
 
-function limitsOf(control: ControlView, node: NodeView): { key: string; limit: number }[] {
+function limitsOf(control: ControlView, node: NodeView): readonly { key: string; limit: number }[] {
   const ofNode = definitionOf(control, node)?.concurrency;
   const ofRun = control.options.concurrency;
+  if (!ofNode && !ofRun) return NO_LIMITS;
   return [
     ...(ofNode ? [{ key: `node/${ofNode.key}`, limit: ofNode.limit }] : []),
     ...(ofRun ? [{ key: `run/${ofRun.key}`, limit: ofRun.limit }] : []),
   ];
 }
 
-function countSlots(slots: SlotChange[], control: ControlView, node: NodeView, delta: 1 | -1): void {
-  const queue = queueOf(control, node);
+const NO_LIMITS: readonly { key: string; limit: number }[] = [];
+
+function countSlots(part: Part, control: ControlView, node: NodeView, delta: 1 | -1): void {
   for (const { key, limit } of limitsOf(control, node)) {
-    const known = slots.find((change) => change.queue === queue && change.key === key);
+    const queue = queueOf(control, node);
+    part.slots ??= [];
+    const known = part.slots.find((change) => change.queue === queue && change.key === key);
     if (known) known.delta += delta;
-    else slots.push({ queue, key, delta, limit });
+    else part.slots.push({ queue, key, delta, limit });
   }
 }
 
 function queueRow(control: ControlView, node: NodeView, { key, at }: Pick<Placement, 'key' | 'at'>): QueueRow {
   const definition = definitionOf(control, node);
-  const slots = limitsOf(control, node);
-  return {
-    ...key,
+  const row: QueueRow = {
+    tenant: key.tenant,
+    run: key.run,
     node: node.id,
     task: node.task ?? node.id,
-    ...(node.version === undefined ? {} : { version: node.version }),
     queue: queueOf(control, node),
     priority: definition?.priority ?? control.options.priority ?? 0,
     at: Math.max(at, control.options.delayUntil ?? 0),
-    ...(slots.length > 0 ? { slots } : {}),
-    ...(definition?.rate ? { rate: definition.rate } : {}),
   };
+  if (node.version !== undefined) row.version = node.version;
+  const slots = limitsOf(control, node);
+  if (slots.length > 0) row.slots = [...slots];
+  if (definition?.rate) row.rate = definition.rate;
+  return row;
 }
 
 function leaseRow(node: NodeView, { key, at, leaseMs, boots }: Placement): LeaseRow {
   return {
-    ...key,
+    tenant: key.tenant,
+    run: key.run,
     node: node.id,
     attempt: node.attempt,
     worker: node.worker ?? '',

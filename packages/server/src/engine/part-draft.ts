@@ -14,7 +14,7 @@ import {
 } from '@millrace/protocol';
 import { eventText, type Part, type PartEvent, type ProducerChange, type RunKey } from '../store/store.ts';
 import type { Prepared } from './command.ts';
-import { nodeRows } from './node-rows.ts';
+import { addNodeRows } from './node-rows.ts';
 import { Obligations } from './obligations.ts';
 import type { Resident } from './resident.ts';
 import type { Timings } from './timings.ts';
@@ -128,25 +128,20 @@ export class PartDraft {
   #rows(part: Part): void {
     const { control, key } = this.run;
     if (!this.#shown) return;
-    const queue = control.options.queue;
     part.row = {
       status: control.status,
       ended: isTerminal(control.status),
       summary: summarise(control, this.run.head, this.at),
-      ...(queue === undefined ? {} : { queue }),
     };
+    if (control.options.queue !== undefined) part.row.queue = control.options.queue;
     if (control.external) return;
-    const { enqueueAll } = this.obligations;
-    Object.assign(
-      part,
-      nodeRows(control, this.trace, {
-        key,
-        at: this.at,
-        leaseMs: this.#timings.lease,
-        boots: this.#boots ?? NOWHERE,
-        enqueueAll,
-      }),
-    );
+    addNodeRows(part, control, this.trace.nodes, {
+      key,
+      at: this.at,
+      leaseMs: this.#timings.lease,
+      boots: this.#boots ?? NOWHERE,
+      enqueueAll: this.#obligations?.enqueueAll ?? false,
+    });
     const { nodes } = graphIndex(control.graph);
     for (const { id, from } of this.trace.nodes) {
       const definition = nodes.get(definitionId(id));
@@ -166,7 +161,7 @@ export class PartDraft {
     if (documents) part.documents = [...documents.values()];
     if (dequeueAll) part.dequeueAll = true;
     const { owed, control, key } = this.run;
-    for (const row of due?.values() ?? []) if (row.run === key.run) owed?.add(row.key);
+    if (due) for (const row of due.values()) if (row.run === key.run) owed?.add(row.key);
     if (ended) {
       if (!owed || owed.size > 0) part.undueAll = true;
       if (Object.keys(control.waits).length > 0) part.unwaitAll = true;

@@ -1,10 +1,12 @@
 import { isBlobRef, type Json } from '@millrace/protocol';
 
 /** Whether there is anything to fetch; most values hold nothing of the kind. */
-function holdsBlob(value: unknown): boolean {
+export function holdsBlob(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
   if (Array.isArray(value)) return value.some(holdsBlob);
-  return '$blob' in value || '$item' in value || Object.values(value).some(holdsBlob);
+  if ('$blob' in value || '$item' in value) return true;
+  for (const key in value) if (holdsBlob((value as Record<string, unknown>)[key])) return true;
+  return false;
 }
 
 /** The value with every blob of JSON in it fetched, and items of a large forEach picked from theirs. */

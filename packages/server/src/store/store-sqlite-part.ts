@@ -45,13 +45,11 @@ function refusalOf(tables: SqliteTables, part: Part, head: Head): PartRefusal | 
     if (head.ended) return 'ended';
     if (head.ctl !== fence.ctl) return 'conflict';
   }
-  for (const { node, attempt, at } of part.expired ?? []) {
-    if (!tables.leases.expired(head.id, node, attempt, at)) return 'lease';
-  }
-  for (const change of part.producers ?? []) if (tables.keys.producerMoved(head, change)) return 'producer';
+  if (part.expired?.some(({ node, attempt, at }) => !tables.leases.expired(head.id, node, attempt, at))) return 'lease';
+  if (part.producers?.some((change) => tables.keys.producerMoved(head, change))) return 'producer';
   if (unique && tables.keys.unique(tenant, unique.scope, unique.key)) return 'unique';
   if ((slots || starts) && tables.gates.full(tenant, slots ?? [], starts ?? [])) return 'slots';
-  for (const { id, at } of part.spend ?? []) if (!tables.grants.open(tenant, id, at)) return 'grant';
+  if (part.spend?.some(({ id, at }) => !tables.grants.open(tenant, id, at))) return 'grant';
   return undefined;
 }
 
@@ -97,9 +95,9 @@ function moveQueue(
     entry.dequeue ??= [];
     entry.dequeue.push(node);
   };
-  for (const node of dequeue ?? []) drop(node);
+  dequeue?.forEach(drop);
   let stored = false;
-  for (const row of lastOfNode(enqueue ?? [])) {
+  for (const row of enqueue ? lastOfNode(enqueue) : NONE) {
     drop(row.node);
     const place = turn.nextPlace();
     if (!queue.isPlain(row, turn.at)) {
@@ -112,6 +110,8 @@ function moveQueue(
   }
   return stored;
 }
+
+const NONE: readonly QueueRow[] = [];
 
 /** Of two rows of one node the later one stands. */
 function lastOfNode(rows: readonly QueueRow[]): Iterable<QueueRow> {
@@ -128,13 +128,29 @@ function lastOfNode(rows: readonly QueueRow[]): Iterable<QueueRow> {
 function moveWork(tables: SqliteTables, part: Part): void {
   const { due, gates, waits, knowledge, grants } = tables;
   if (part.undueAll) due.dropAll(part);
-  for (const key of part.undue ?? []) due.drop(part, key);
-  for (const row of part.due ?? []) due.put(row);
-  for (const change of part.slots ?? []) gates.moveSlot(part.tenant, change);
-  for (const start of part.starts ?? []) gates.start(part.tenant, start);
+  part.undue?.forEach((key) => {
+    due.drop(part, key);
+  });
+  part.due?.forEach((row) => {
+    due.put(row);
+  });
+  part.slots?.forEach((change) => {
+    gates.moveSlot(part.tenant, change);
+  });
+  part.starts?.forEach((start) => {
+    gates.start(part.tenant, start);
+  });
   if (part.unwaitAll) waits.dropAll(part);
-  for (const wait of part.unwait ?? []) waits.drop(part, wait);
-  for (const row of part.waits ?? []) waits.put(row);
-  for (const row of part.documents ?? []) knowledge.put(part.tenant, row);
-  for (const { id: grant, at: spentAt } of part.spend ?? []) grants.end(part.tenant, grant, spentAt);
+  part.unwait?.forEach((wait) => {
+    waits.drop(part, wait);
+  });
+  part.waits?.forEach((row) => {
+    waits.put(row);
+  });
+  part.documents?.forEach((row) => {
+    knowledge.put(part.tenant, row);
+  });
+  part.spend?.forEach(({ id, at }) => {
+    grants.end(part.tenant, id, at);
+  });
 }
