@@ -78,13 +78,15 @@ export const eventType = z.enum(types as [EventType, ...EventType[]]);
  * An event that somebody outside wants to append, checked: its envelope reduced to the known fields (nobody may bring
  * a `seq`), its `data` as it came, unknown fields included. Missing `data` means `{}`.
  * @param author takes the place of what the event says of `by`
+ * @param place takes that of its `node` and `attempt`
  * Throws `event_unknown`, or `event_invalid` with `{field, expected}`. Its size is checked where it is serialised.
  */
-export function checkEvent(event: unknown, author?: string): NewEvent {
+export function checkEvent(event: unknown, author?: string, place?: { node: string; attempt: number }): NewEvent {
   if (typeof event !== 'object' || event === null || Array.isArray(event)) {
     throw invalid('An event must be a JSON object with type and data.', '', 'object');
   }
-  const { type, node, step, attempt, by: told, data = {} } = event as Record<string, unknown>;
+  const { type, step, by: told, data = {} } = event as Record<string, unknown>;
+  const { node, attempt } = place ?? (event as Record<string, unknown>);
   const by = author ?? told;
   if (!isEventType(type)) throw unknown(type);
   const candidate: Record<string, unknown> = { type };

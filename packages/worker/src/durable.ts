@@ -153,7 +153,7 @@ export class DurableCalls {
     const policy = { ...DEFAULT_RETRY, ...options.retry };
     for (let attempt = 1; ; attempt += 1) {
       const began = clock.now();
-      const started = teller.within(id, () => teller.write({ type: 'step.started', data: which }));
+      const started = teller.writeOf(id, { type: 'step.started', data: which });
       started.catch(() => {});
       let result: T;
       try {
@@ -176,8 +176,10 @@ export class DurableCalls {
 
   async #ended(id: string, started: Promise<number>, told: Told): Promise<number> {
     const { teller } = this.#place;
-    const [, at] = await Promise.all([started, teller.within(id, () => teller.write(told))]);
-    return at;
+    const ended = teller.writeOf(id, told);
+    ended.catch(() => {});
+    await started;
+    return ended;
   }
 
   /**

@@ -38,6 +38,12 @@ export class Teller {
     return this.#appender.push([this.#place(told)], options);
   }
 
+  /** Writes what decides of a step that is executed here or there. */
+  writeOf(step: string, { type, data }: Told): Promise<number> {
+    const { node, attempt } = this.#lease;
+    return this.#appender.push([{ type, node, attempt, step, data } as NewEvent]);
+  }
+
   /** Tells what only tells; where the log refuses it, that is told instead. */
   tell(told: Told): void {
     if (this.silent) return;

@@ -81,9 +81,9 @@ export function decideAttempt(
   }
   if (known) return known;
   const events: (NewEvent | Prepared)[] = [];
-  const seen = new Map<string, 'started' | 'completed' | 'failed'>();
-  const opened = new Set<string>();
-  for (const [at, prepared] of command.events.entries()) {
+  const said: Said = { steps: undefined, waits: undefined };
+  for (let at = 0; at < command.events.length; at++) {
+    const prepared = command.events[at] as Prepared;
     const { event } = prepared;
     if (!ALLOWED.has(event.type)) return refuse('event_not_allowed', `A task may not write "${event.type}".`);
     if (ENDS.has(event.type) && at !== command.events.length - 1) {
@@ -92,7 +92,7 @@ export function decideAttempt(
         `"${event.type}" ends the attempt, so it must be the last event of its append.`,
       );
     }
-    const refusal = checkJournal(node, control, event, seen, opened) ?? checkPark(control, event, opened);
+    const refusal = checkJournal(node, control, event, said) ?? checkPark(control, event, said);
     if (refusal) return refusal;
     events.push(
       event.type === 'node.failed'
@@ -109,21 +109,21 @@ function staleDetail(node: NodeView, attempt: number): string {
     : `Attempt ${attempt} of "${node.id}" is over; the node is ${node.status}.`;
 }
 
+/** What the events before in the same append said of steps, by id, and which waits they opened. */
+interface Said {
+  steps: Map<string, string> | undefined;
+  waits: Set<string> | undefined;
+}
+
 /** A durable call has one identity in its node, and that identity one kind. */
-function checkJournal(
-  node: NodeView,
-  control: ControlView,
-  event: NewEvent,
-  seen: Map<string, string>,
-  opened: Set<string>,
-): Outcome | undefined {
+function checkJournal(node: NodeView, control: ControlView, event: NewEvent, said: Said): Outcome | undefined {
   switch (event.type) {
     case 'step.started':
     case 'step.completed':
     case 'step.failed': {
       const id = stepId(event.data.name, event.data.key);
       const before = node.steps[id];
-      const inThis = seen.get(id) ?? (before?.attempt === node.attempt ? state(before.status) : undefined);
+      const inThis = said.steps?.get(id) ?? (before?.attempt === node.attempt ? state(before.status) : undefined);
       if (
         before?.status === 'completed' ||
         inThis === 'completed' ||
@@ -136,24 +136,22 @@ function checkJournal(
       if (control.waits[`${node.id}:${id}`]) {
         return refuse('journal_mismatch', `"${id}" is a wait in this run's log, and now a step.`, { step: id });
       }
-      seen.set(
-        id,
-        event.type === 'step.started' ? 'started' : event.type === 'step.completed' ? 'completed' : 'failed',
-      );
+      said.steps ??= new Map();
+      said.steps.set(id, event.type.slice('step.'.length));
       return undefined;
     }
     case 'approval.requested':
-      return openWait(node, control, event.data.approvalId, opened);
+      return openWait(node, control, event.data.approvalId, said);
     case 'input.requested': {
       const problem = schemaProblem(event.data.schema);
       if (problem !== undefined)
         return refuse('event_invalid', `data.schema cannot be used: ${problem}`, { field: 'data.schema' });
-      return openWait(node, control, event.data.inputId, opened);
+      return openWait(node, control, event.data.inputId, said);
     }
     case 'sleep.started':
-      return openWait(node, control, event.data.sleepId, opened);
+      return openWait(node, control, event.data.sleepId, said);
     case 'child.started':
-      return openWait(node, control, event.data.childId, opened);
+      return openWait(node, control, event.data.childId, said);
     default:
       return undefined;
   }
@@ -163,24 +161,25 @@ function state(status: 'running' | 'completed' | 'failed'): string {
   return status === 'running' ? 'started' : status;
 }
 
-function openWait(node: NodeView, control: ControlView, id: string, opened: Set<string>): Outcome | undefined {
+function openWait(node: NodeView, control: ControlView, id: string, said: Said): Outcome | undefined {
   if (id.startsWith(`${node.id}:`) && node.steps[id.slice(node.id.length + 1)]) {
     return refuse('journal_mismatch', `"${id}" is a step in this run's log, and now a wait.`, { wait: id });
   }
-  if (control.waits[id] || opened.has(id)) {
+  if (control.waits[id] || said.waits?.has(id)) {
     return refuse('step_name_reused', `The wait "${id}" was already used. Give each call its own key.`, { wait: id });
   }
-  opened.add(id);
+  said.waits ??= new Set();
+  said.waits.add(id);
   return undefined;
 }
 
 /** A park is refused when one of its waits has ended meanwhile: the attempt goes on with the answer. */
-function checkPark(control: ControlView, event: NewEvent, opened: ReadonlySet<string>): Outcome | undefined {
+function checkPark(control: ControlView, event: NewEvent, said: Said): Outcome | undefined {
   if (event.type !== 'node.waiting') return undefined;
   const answers: WaitView[] = [];
   for (const id of event.data.waits) {
     const wait = control.waits[id];
-    if (!wait && !opened.has(id)) return refuse('wait_not_found', `The run has no wait "${id}".`);
+    if (!wait && !said.waits?.has(id)) return refuse('wait_not_found', `The run has no wait "${id}".`);
     if (wait && wait.status !== 'open') answers.push(wait);
   }
   if (answers.length === 0) return undefined;

@@ -189,8 +189,7 @@ class RunEngine implements Engine {
   }
 
   async appendAttempt(caller: Caller, lease: LeaseRef, sequence: number, events: NewEvent[]): Promise<AttemptAnswer> {
-    const where = events.map((event) => this.#placed(event, lease));
-    const prepared = await this.#check(caller, where);
+    const prepared = await this.#check(caller, events, lease);
     const key = { tenant: caller.tenant, run: lease.run };
     const answer = await this.#loop.submit(key, { type: 'attempt', lease, sequence, events: prepared });
     const ended = this.#endedWaits(key, lease, answer.seq);
@@ -201,9 +200,13 @@ class RunEngine implements Engine {
   #endedWaits(key: RunKey, { node: id }: LeaseRef, seq: number): WaitView[] {
     const control = this.#residents.get(key)?.control;
     const began = control?.nodes[id]?.startedSeq ?? 0;
-    return Object.values(control?.waits ?? {}).filter(
-      ({ node, status, endedSeq = 0 }) => node === id && status !== 'cancelled' && endedSeq > began && endedSeq < seq,
-    );
+    const ended: WaitView[] = [];
+    for (const name in control?.waits) {
+      const wait = control.waits[name] as WaitView;
+      const { node, status, endedSeq = 0 } = wait;
+      if (node === id && status !== 'cancelled' && endedSeq > began && endedSeq < seq) ended.push(wait);
+    }
+    return ended;
   }
 
   async renew(caller: Caller, worker: string, leases: readonly LeaseRef[]): Promise<LeaseState[]> {
@@ -373,18 +376,15 @@ class RunEngine implements Engine {
     }
   }
 
-  /** An attempt tells of its own node; the run that a child is to be gets its id here. */
-  #placed(event: NewEvent, { node, attempt }: LeaseRef): NewEvent {
-    const placed = { ...event, node, attempt } as NewEvent;
-    return placed.type === 'child.started'
-      ? { ...placed, data: { ...placed.data, run: this.#options.newId() } }
-      : placed;
-  }
-
-  async #check(caller: Caller, events: readonly NewEvent[]): Promise<Prepared[]> {
+  /** An attempt (`lease`) tells of its own node; the run that a child is to be gets its id here. */
+  async #check(caller: Caller, events: readonly NewEvent[], lease?: LeaseRef): Promise<Prepared[]> {
     if (events.length === 0)
       throw new MillraceError('invalid_request', { detail: 'An append holds at least one event.' });
-    const checked = events.map((event) => checkEvent(event, caller.by));
+    const checked = events.map((event) => {
+      const named = lease && event?.type === 'child.started';
+      const told = named ? { ...event, data: { ...event.data, run: this.#options.newId() } } : event;
+      return checkEvent(told, caller.by, lease);
+    });
     const prepared: Prepared[] = [];
     for (const event of checked) {
       const one = this.#prepare(caller.tenant, event);

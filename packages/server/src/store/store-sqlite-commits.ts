@@ -16,20 +16,31 @@ export function sqliteCommits(db: Database) {
   const after = db.prepare<[string, number, number], { n: number; at: number; parts: string }>(
     'SELECT n, at, parts FROM commits WHERE server = ? AND n > ? ORDER BY n LIMIT ?',
   );
+  const newestIn = db.prepare<[string], number | null>('SELECT max(n) FROM commits WHERE server = ?').pluck();
   const last = db.prepare<[number], { server: string; n: number }>(
     'SELECT server, max(n) AS n FROM commits WHERE at >= ? GROUP BY server',
   );
   const prune = db.prepare('DELETE FROM commits WHERE server = ? AND n <= ?');
   const pruneBoots = db.prepare('DELETE FROM commits WHERE server <> ? AND at < ?');
 
+  /** by server: the newest batch that was ever looked for or written; what is newer cannot be there */
+  const newest = new Map<string, number>();
+  const newestOf = (server: string): number => {
+    const known = newest.get(server) ?? newestIn.get(server) ?? 0;
+    newest.set(server, known);
+    return known;
+  };
+
   return {
     find(server: string, n: number): CommitResult | undefined {
+      if (n > newestOf(server)) return undefined;
       const parts = find.get(server, n);
       return parts === undefined ? undefined : resultOf(JSON.parse(parts) as PartTrace[]);
     },
 
     insert({ server, n, at }: Batch, traces: readonly PartTrace[]): void {
       insert.run(server, n, at, JSON.stringify(traces));
+      newest.set(server, Math.max(newestOf(server), n));
       if (n % PRUNE_EVERY !== 0) return;
       prune.run(server, n - COMMITS_KEPT);
       pruneBoots.run(server, at - BOOT_AGE);

@@ -98,29 +98,28 @@ function nextChunk(tail: readonly TailText[]): { texts: TailText[]; length: numb
 
 /** Writes texts as a chunk, or as several where one commit wrote more than a few chunks hold. */
 function putChunks({ chunks }: SqliteTables, head: Head, texts: readonly TailText[]): void {
-  const controls = texts.flatMap((piece) => [...piece.controls]);
-  const seq = texts[0]?.seq ?? 0;
-  const put = (first: number, count: number, text: string) => {
-    const own = controls.filter((control) => control >= first && control < first + count);
-    const through = first + count - 1;
-    chunks.put(head.id, { seq: first, through, controls: controlPlaces(own, first, count), text });
+  const put = (seq: number, count: number, controls: readonly number[], text: string) => {
+    const through = seq + count - 1;
+    chunks.put(head.id, { seq, through, controls: controlPlaces(controls, seq, count), text });
     head.stored = through;
   };
-  const text = texts.map((piece) => piece.text).join(BETWEEN);
-  if (text.length <= 4 * CHUNK) {
-    put(
-      seq,
-      texts.reduce((sum, { count }) => sum + count, 0),
-      text,
-    );
-    return;
+  const seq = texts[0]?.seq ?? 0;
+  const controls: number[] = [];
+  let count = 0;
+  for (const piece of texts) {
+    controls.push(...piece.controls);
+    count += piece.count;
   }
+  const text = texts.length === 1 ? (texts[0] as TailText).text : texts.map((piece) => piece.text).join(BETWEEN);
+  if (text.length <= 4 * CHUNK) return put(seq, count, controls, text);
   let first = seq;
   let taken: string[] = [];
   let length = 0;
   const flush = () => {
-    if (taken.length > 0) put(first, taken.length, taken.join(BETWEEN));
-    first += taken.length;
+    const next = first + taken.length;
+    const own = controls.filter((control) => control >= first && control < next);
+    if (taken.length > 0) put(first, taken.length, own, taken.join(BETWEEN));
+    first = next;
     taken = [];
     length = 0;
   };
