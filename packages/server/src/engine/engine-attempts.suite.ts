@@ -1,7 +1,8 @@
 import type { NewEvent, WorkflowDefinition } from '@millrace/protocol';
 import { expect, test } from 'vitest';
+import { until } from '../store/store-factory.suite.ts';
 import { ada, done, failed, mill, startWith as start } from './engine.rig.ts';
-import { type OpenStore, servers, until } from './engine-factory.suite.ts';
+import { type OpenStore, servers } from './engine-factory.suite.ts';
 
 const hello: WorkflowDefinition = { name: 'hello', nodes: [{ id: 'hello', task: 'hello' }] };
 

@@ -1,7 +1,8 @@
 import type { WorkflowDefinition } from '@millrace/protocol';
 import { expect, test } from 'vitest';
+import { until } from '../store/store-factory.suite.ts';
 import { ada, done, mill, start } from './engine.rig.ts';
-import { type OpenStore, scheduled, until } from './engine-factory.suite.ts';
+import { type OpenStore, scheduled } from './engine-factory.suite.ts';
 
 const two: WorkflowDefinition = {
   name: 'two',

@@ -1,7 +1,8 @@
 import type { NewEvent, WorkflowDefinition } from '@millrace/protocol';
 import { expect, test } from 'vitest';
+import { until } from '../store/store-factory.suite.ts';
 import { ada, type Rig } from './engine.rig.ts';
-import { type OpenStore, scheduled, until } from './engine-factory.suite.ts';
+import { type OpenStore, scheduled } from './engine-factory.suite.ts';
 
 const failed: NewEvent = { type: 'node.failed', data: { error: { code: 'task_failed', message: 'no' } } };
 

@@ -1,4 +1,4 @@
-import { afterEach, vi } from 'vitest';
+import { afterEach } from 'vitest';
 import { SimulatedClock } from '../clock.ts';
 import type { Store } from '../store/store.ts';
 import { Rig, type RigOptions } from './engine.rig.ts';
@@ -46,6 +46,3 @@ export function scheduled(open: OpenStore): Servers['rig'] {
     return made;
   };
 }
-
-/** Asks again until nothing is thrown: a database answers when it answers. */
-export const until = <T>(ask: () => Promise<T>): Promise<T> => vi.waitFor(ask, { timeout: 10_000, interval: 10 });
