@@ -206,6 +206,20 @@ export function hubRepairSuite(open: OpenWriter): void {
       ]);
     });
 
+    test('[HUB-44] what is repaired while the rows are read is not told again after them', async () => {
+      writer.losing = true;
+      await writer.create('s');
+      const read = writer.store.runRows.bind(writer.store);
+      vi.spyOn(writer.store, 'runRows').mockImplementationOnce(async (query) => {
+        await second();
+        return read(query);
+      });
+      const connection = await list();
+      await writer.settled();
+      expect(connection.of('rows')[0]?.rows.map(({ id }) => id)).toEqual(['s', 'r']);
+      expect(connection.of('row')).toEqual([]);
+    });
+
     test('a run that no longer matches is gone, though nobody heard of it', async () => {
       const connection = await list({ status: ['created'] });
       writer.losing = true;
