@@ -98,7 +98,8 @@ export function hubAttachmentSuite(open: OpenWriter): void {
         const attached = hub.attach({ principal: principal({ roles: ['operator'] }), connection, encoding });
         attached.room({ key: 'user:ada', query: { owner: 'ada' }, encoding, from });
       }
-      await until(() => expect(words(start)).toEqual(['old#1:0']));
+      await writer.settled();
+      expect(words(start)).toEqual(['old#1:0']);
       await writer.logs('old', 1);
       await writer.create('new', { owner: 'ada' });
       await writer.create('others', { owner: 'bob' });
@@ -191,6 +192,7 @@ export function hubAttachmentSuite(open: OpenWriter): void {
       const writer = await fresh();
       const hub = writer.hub();
       await writer.create('mine', { owner: 'ada' });
+      writer.clock.advance(1_000);
       const encoding = counting();
       const [full, other] = [new FakeConnection(), new FakeConnection()];
       const room = { key: 'user:ada', query: { owner: 'ada' }, encoding, from: 'now' as const };

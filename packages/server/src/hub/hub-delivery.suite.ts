@@ -18,42 +18,45 @@ export function hubDeliverySuite(open: OpenWriter): void {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.tuple(step, fc.boolean()), { minLength: 20, maxLength: 40 }), async (steps) => {
         const writer = await open();
-        const hub = writer.hub();
-        await writer.create('r');
-        const readers: { connection: FakeConnection; after: number }[] = [];
-        for (const [one, settles] of steps) {
-          if (settles) for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
-          if (one === 'lose') writer.losing = true;
-          else if (one === 'hear') writer.losing = false;
-          else if (one === 'recheck') await hub.recheck();
-          else if ('append' in one) {
-            await writer.append(
-              'r',
-              Array.from({ length: one.append }, () => logLine('x'.repeat(one.bytes))),
-            );
-          } else if ('subscribe' in one) {
-            const connection = new FakeConnection();
-            const after = one.subscribe % (writer.head('r') + 1);
-            const frame = { type: 'subscribe', id: 1, run: 'r', after: String(after) };
-            hub.connect(principal(), connection).receive(JSON.stringify(frame));
-            readers.push({ connection, after });
-          } else {
-            const reader = readers[one.stall % (readers.length || 1)];
-            if (!reader) continue;
-            reader.connection.stalled = one.on;
-            if (!one.on) reader.connection.drain();
+        try {
+          const hub = writer.hub();
+          await writer.create('r');
+          const readers: { connection: FakeConnection; after: number }[] = [];
+          for (const [one, settles] of steps) {
+            if (settles) for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+            if (one === 'lose') writer.losing = true;
+            else if (one === 'hear') writer.losing = false;
+            else if (one === 'recheck') await hub.recheck();
+            else if ('append' in one) {
+              await writer.append(
+                'r',
+                Array.from({ length: one.append }, () => logLine('x'.repeat(one.bytes))),
+              );
+            } else if ('subscribe' in one) {
+              const connection = new FakeConnection();
+              const after = one.subscribe % (writer.head('r') + 1);
+              const frame = { type: 'subscribe', id: 1, run: 'r', after: String(after) };
+              hub.connect(principal(), connection).receive(JSON.stringify(frame));
+              readers.push({ connection, after });
+            } else {
+              const reader = readers[one.stall % (readers.length || 1)];
+              if (!reader) continue;
+              reader.connection.stalled = one.on;
+              if (!one.on) reader.connection.drain();
+            }
           }
+          for (const { connection } of readers) {
+            connection.stalled = false;
+            connection.drain();
+          }
+          await hub.recheck();
+          for (const { connection, after } of readers) {
+            await until(() => expect(connection.of('range').at(-1)?.through ?? after).toBe(writer.head('r')));
+            expectExact(connection.of('range'), after, writer.head('r'));
+          }
+        } finally {
+          await writer.close();
         }
-        for (const { connection } of readers) {
-          connection.stalled = false;
-          connection.drain();
-        }
-        await hub.recheck();
-        for (const { connection, after } of readers) {
-          await until(() => expect(connection.of('range').at(-1)?.through ?? after).toBe(writer.head('r')));
-          expectExact(connection.of('range'), after, writer.head('r'));
-        }
-        await writer.close();
       }),
       { numRuns: 40 },
     );

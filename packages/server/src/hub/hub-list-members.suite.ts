@@ -22,6 +22,8 @@ export function hubListMembersSuite(open: OpenWriter): void {
     writer = await fresh();
     hub = writer.hub();
     for (const run of ['a', 'b']) await writer.create(run);
+    // It looks back on what was committed: what happens from now on is new to it.
+    await hub.recheck();
   });
 
   type ListFrame = Extract<ClientFrame, { type: 'list' }>;
@@ -92,6 +94,7 @@ export function hubListMembersSuite(open: OpenWriter): void {
     const { connection } = await list();
     await end('a');
     await reaches(connection, 'a', 3);
+    await writer.settled();
     const follow = vi.spyOn(writer.bus, 'subscribe');
     writer.losing = true;
     await writer.create('z');

@@ -16,6 +16,8 @@ export function hubListSubscriptionSuite(open: OpenWriter): void {
     await writer.create('r1', { tags: ['red'] });
     await writer.create('r2', { owner: 'bob', workflow: 'other' });
     await writer.create('r3', { queue: 'q' });
+    // It looks back on what was committed: what happens from now on is new to it.
+    await hub.recheck();
   });
 
   async function list(query: ListQuery = {}, who: Partial<Principal> = {}, stalled = false) {

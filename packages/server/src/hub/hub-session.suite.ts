@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Principal } from '../auth/auth.ts';
 import { until } from '../store/store-factory.suite.ts';
 import type { Hub, Session, Submit } from './face.ts';
-import { FakeConnection, type LogWriter, type OpenWriter, principal, writers } from './log-writer.suite.ts';
+import { FakeConnection, type LogWriter, logLine, type OpenWriter, principal, writers } from './log-writer.suite.ts';
 import { nativeEncoding } from './native-encoding.ts';
 
 export function hubSessionSuite(open: OpenWriter): void {
@@ -24,6 +24,8 @@ export function hubSessionSuite(open: OpenWriter): void {
     };
     hub = writer.hub({ auth: { verify }, submit });
     await writer.create('r');
+    // It looks back on what was committed: what happens from now on is new to it.
+    await hub.recheck();
   });
 
   function connect(who: Partial<Principal> = {}) {
@@ -121,6 +123,17 @@ export function hubSessionSuite(open: OpenWriter): void {
     send({ type: 'subscribe', id: 1, run: 'r', after: 'yesterday' });
     send({ type: 'subscribe', id: 2, run: 'r', after: '1' });
     expect(await answered(connection)).toEqual([error('invalid_cursor', 1), { type: 'ok', id: 2, key: 'r', head: 1 }]);
+  });
+
+  test('[HUB-12] the frames of one turn are one message', async () => {
+    await writer.create('r2');
+    const { connection, send } = connect();
+    for (const run of ['r', 'r2']) send({ type: 'subscribe', id: 1, run, after: '1' });
+    await until(() => expect(connection.of('ok')).toHaveLength(2));
+    const before = connection.written.length;
+    await writer.appendAll(['r', 'r2'].map((run) => ({ run, events: [logLine('one')] })));
+    await until(() => expect(connection.of('range')).toHaveLength(2));
+    expect(connection.written).toHaveLength(before + 1);
   });
 
   test("[HUB-33] a command is submitted as its sender's and answered after its commit; a refusal is an error frame", async () => {

@@ -22,6 +22,11 @@ import type { Hub, HubOptions } from './face.ts';
 import { createHub } from './hub.ts';
 import { Questions } from './questions.suite.ts';
 
+export interface WriterBus extends Bus {
+  /** Where listeners are elsewhere: resolves when they hear what is published, and have heard what was. */
+  arrived?(): Promise<void>;
+}
+
 /** Makes a writer over an empty store. */
 export type OpenWriter = () => LogWriter | Promise<LogWriter>;
 
@@ -42,7 +47,7 @@ export function writers(open: OpenWriter): () => Promise<LogWriter> {
 /** Writes logs as the engine does: commit, then publish, in one turn. What the hub's tests follow. */
 export class LogWriter {
   readonly store: Store;
-  readonly bus: Bus;
+  readonly bus: WriterBus;
   readonly clock: SimulatedClock;
   /** true = the bus loses everything */
   losing = false;
@@ -53,7 +58,7 @@ export class LogWriter {
   readonly #hubs: Hub[] = [];
   readonly #questions: Questions;
 
-  constructor(store: Store = new MemoryStore('e2'), bus: Bus = new LocalBus(), clock = new SimulatedClock()) {
+  constructor(store: Store = new MemoryStore('e2'), bus: WriterBus = new LocalBus(), clock = new SimulatedClock()) {
     this.store = store;
     this.bus = bus;
     this.clock = clock;
@@ -76,8 +81,12 @@ export class LogWriter {
   }
 
   /** Resolves when all that follows from what was done has happened. */
-  settled(): Promise<void> {
-    return this.#questions.settled();
+  async settled(): Promise<void> {
+    // An answer may be followed by a subscription, and that by a question.
+    await this.#questions.settled();
+    if (!this.bus.arrived) return;
+    await this.bus.arrived();
+    await this.#questions.settled();
   }
 
   async close(): Promise<void> {
@@ -109,6 +118,7 @@ export class LogWriter {
 
   /** As one flush: one commit, then one publishing. */
   async appendAll(parts: readonly { run: string; events: NewEvent[]; queue?: string }[]): Promise<void> {
+    await this.bus.arrived?.();
     const at = this.clock.now();
     const drafts = parts.map(({ run, events, queue }) => this.#draft(run, events, at, queue));
     this.batches += 1;
@@ -120,7 +130,9 @@ export class LogWriter {
     });
     expect(answer.parts).toEqual(drafts.map(({ first }) => ({ ok: true, first, at })));
     for (const { view } of drafts) this.#views.set(view.control.run, view);
-    if (!this.losing) this.bus.publish(drafts.flatMap(({ messages }) => messages));
+    if (this.losing) return;
+    this.bus.publish(drafts.flatMap(({ messages }) => messages));
+    await this.bus.arrived?.();
   }
 
   #draft(run: string, events: NewEvent[], at: number, queue?: string): Draft {
