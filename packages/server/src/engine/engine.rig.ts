@@ -41,6 +41,13 @@ function nameOf(bytes: Uint8Array): string {
   return `blob-${bytes.length}-${bytes[0]}-${bytes.at(-1)}`;
 }
 
+export interface RigOptions {
+  clock?: SimulatedClock;
+  boot?: string;
+  expressions?: { timeout?: number; memory?: number };
+  createRate?: { limit: number; per: number };
+}
+
 /** One server's engine and scheduler over a store, on a clock that the test moves. */
 export class Rig {
   readonly clock: SimulatedClock;
@@ -52,15 +59,7 @@ export class Rig {
   #sequences = new Map<string, number>();
   #ids = 0;
 
-  constructor(
-    store: Store,
-    options: {
-      clock?: SimulatedClock;
-      boot?: string;
-      expressions?: { timeout?: number; memory?: number };
-      createRate?: { limit: number; per: number };
-    } = {},
-  ) {
+  constructor(store: Store, options: RigOptions = {}) {
     this.store = store;
     this.clock = options.clock ?? new SimulatedClock();
     this.boot = options.boot ?? 'boot-1';

@@ -144,10 +144,10 @@ export class ListSubscription implements RowListener {
     const changed = [...this.#changed.values()];
     this.#changed.clear();
     for (const message of changed) {
-      const { row } = message;
+      const { row, ctl } = message;
       const told = this.#told.get(row.id);
-      // A row that was read may be newer than a message that was still on its way.
-      if (told !== undefined && row.seq < told) continue;
+      // A row that was read may be newer than a message that was still on its way, or be what was repaired meanwhile.
+      if (told !== undefined && (ctl === undefined ? row.seq < told : ctl <= told)) continue;
       if (this.#belongs(message)) this.#tell(row);
       else if (this.#told.delete(row.id)) {
         this.#options.outbox.send(frameBytes({ type: 'gone', list: this.#id, run: row.id }));

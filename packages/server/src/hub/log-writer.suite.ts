@@ -9,33 +9,60 @@ import {
   type ServerFrame,
   summarise,
 } from '@millrace/protocol';
-import { expect } from 'vitest';
+import { afterEach, expect, vi } from 'vitest';
 import type { Principal } from '../auth/auth.ts';
 import { type Bus, type BusMessage, topics } from '../bus/bus.ts';
 import { LocalBus } from '../bus/bus-local.ts';
 import { SimulatedClock } from '../clock.ts';
 import { noMetrics } from '../metrics/metrics.ts';
-import { eventText, type Store } from '../store/store.ts';
+import { eventText, type Part, type Store } from '../store/store.ts';
 import { MemoryStore } from '../store/store-memory.ts';
 import type { Connection } from '../transport/transport.ts';
 import type { Hub, HubOptions } from './face.ts';
 import { createHub } from './hub.ts';
+import { Questions } from './questions.suite.ts';
+
+export interface WriterBus extends Bus {
+  /** Where listeners are elsewhere: resolves when they hear what is published, and have heard what was. */
+  arrived?(): Promise<void>;
+}
+
+/** Makes a writer over an empty store. */
+export type OpenWriter = () => LogWriter | Promise<LogWriter>;
+
+/** Writers that are closed after each test, and their hubs with them. */
+export function writers(open: OpenWriter): () => Promise<LogWriter> {
+  const opened: LogWriter[] = [];
+  afterEach(async () => {
+    vi.restoreAllMocks();
+    for (const writer of opened.splice(0)) await writer.close();
+  });
+  return async () => {
+    const writer = await open();
+    opened.push(writer);
+    return writer;
+  };
+}
 
 /** Writes logs as the engine does: commit, then publish, in one turn. What the hub's tests follow. */
 export class LogWriter {
   readonly store: Store;
-  readonly bus: Bus;
-  readonly clock = new SimulatedClock();
+  readonly bus: WriterBus;
+  readonly clock: SimulatedClock;
   /** true = the bus loses everything */
   losing = false;
   /** the boot that commits, and its next batch's number less one */
   server = 'boot';
   batches = 0;
-  #views = new Map<string, RunView>();
+  readonly #views = new Map<string, RunView>();
+  readonly #hubs: Hub[] = [];
+  readonly #questions: Questions;
 
-  constructor(store: Store = new MemoryStore('e2'), bus: Bus = new LocalBus()) {
+  constructor(store: Store = new MemoryStore('e2'), bus: WriterBus = new LocalBus(), clock = new SimulatedClock()) {
     this.store = store;
     this.bus = bus;
+    this.clock = clock;
+    this.#questions = new Questions(store);
   }
 
   /** A hub over this log, by default of the server that writes. */
@@ -43,7 +70,30 @@ export class LogWriter {
     const { store, bus, clock } = this;
     const auth = { verify: async () => principal() };
     const others = { metrics: noMetrics, server: 'boot', auth, submit: async () => ({ seq: 0 }) };
-    return createHub({ store, bus, clock, ...others, ...about });
+    const hub = createHub({ store, bus, clock, ...others, ...about });
+    this.#hubs.push(hub);
+    return hub;
+  }
+
+  /** The cursor of who has read so far. */
+  cursor(seq: number): string {
+    return `${this.store.epoch}:${seq}`;
+  }
+
+  /** Resolves when all that follows from what was done has happened. */
+  async settled(): Promise<void> {
+    // An answer may be followed by a subscription, and that by a question.
+    await this.#questions.settled();
+    if (!this.bus.arrived) return;
+    await this.bus.arrived();
+    await this.#questions.settled();
+  }
+
+  async close(): Promise<void> {
+    for (const hub of this.#hubs) hub.stop('the test is over');
+    await this.settled();
+    await this.bus.close();
+    await this.store.close();
   }
 
   create(
@@ -62,59 +112,55 @@ export class LogWriter {
     );
   }
 
-  async append(run: string, events: NewEvent[], queue?: string): Promise<void> {
-    const { store, bus, clock } = this;
-    const key = { tenant: 't', run };
-    const before = this.#views.get(run) ?? emptyView(run);
-    const at = clock.now();
-    const texts = events.map((event, place) => eventText(before.seq + place + 1, at, tail(event)));
-    const view = structuredClone(before);
-    for (const text of texts) fold(view, JSON.parse(text) as RunEvent);
-    const row = {
-      status: view.control.status,
-      ended: isTerminal(view.control.status),
-      summary: summarise(view.control, view.seq, at),
-      ...(queue === undefined ? {} : { queue }),
-    };
-    const moved = events.some(({ type }) => isControl(type));
+  append(run: string, events: NewEvent[], queue?: string): Promise<void> {
+    return this.appendAll([{ run, events, ...(queue === undefined ? {} : { queue }) }]);
+  }
+
+  /** As one flush: one commit, then one publishing. */
+  async appendAll(parts: readonly { run: string; events: NewEvent[]; queue?: string }[]): Promise<void> {
+    await this.bus.arrived?.();
+    const at = this.clock.now();
+    const drafts = parts.map(({ run, events, queue }) => this.#draft(run, events, at, queue));
     this.batches += 1;
-    const { parts } = await store.commit({
+    const answer = await this.store.commit({
       server: this.server,
       n: this.batches,
       at,
-      parts: [
-        {
-          ...key,
-          fence: before.seq === 0 ? 'new' : { ctl: before.control.ctl },
-          events: events.map((event) => ({ type: event.type, control: isControl(event.type), text: tail(event) })),
-          ...(moved ? { row } : {}),
-        },
-      ],
+      parts: drafts.map(({ part }) => part),
     });
-    expect(parts).toEqual([{ ok: true, first: before.seq + 1, at }]);
-    this.#views.set(run, view);
+    expect(answer.parts).toEqual(drafts.map(({ first }) => ({ ok: true, first, at })));
+    for (const { view } of drafts) this.#views.set(view.control.run, view);
     if (this.losing) return;
-    const messages: BusMessage[] = [
-      {
-        kind: 'events',
-        topic: topics.run('t', run),
-        ...key,
-        seq: before.seq + 1,
-        through: view.seq,
-        text: texts.join(),
-        ended: row.ended,
-      },
+    this.bus.publish(drafts.flatMap(({ messages }) => messages));
+    await this.bus.arrived?.();
+  }
+
+  #draft(run: string, events: NewEvent[], at: number, queue?: string): Draft {
+    const key = { tenant: 't', run };
+    const before = this.#views.get(run) ?? emptyView(run);
+    const texts = events.map((event, place) => eventText(before.seq + place + 1, at, tail(event)));
+    const view = structuredClone(before);
+    for (const text of texts) fold(view, JSON.parse(text) as RunEvent);
+    const ended = isTerminal(view.control.status);
+    const queued = queue === undefined ? {} : { queue };
+    const summary = summarise(view.control, view.seq, at);
+    const moved = events.some(({ type }) => isControl(type));
+    const first = before.seq + 1;
+    const told: BusMessage[] = [
+      { kind: 'events', topic: topics.run('t', run), ...key, seq: first, through: view.seq, text: texts.join(), ended },
     ];
-    if (moved) {
-      messages.push({
-        kind: 'row',
-        topic: topics.rows('t'),
-        tenant: 't',
-        row: row.summary,
-        ...(queue === undefined ? {} : { queue }),
-      });
-    }
-    bus.publish(messages);
+    const row: BusMessage[] = [{ kind: 'row', topic: topics.rows('t'), tenant: 't', row: summary, ...queued }];
+    return {
+      view,
+      first,
+      part: {
+        ...key,
+        fence: before.seq === 0 ? 'new' : { ctl: before.control.ctl },
+        events: events.map((event) => ({ type: event.type, control: isControl(event.type), text: tail(event) })),
+        ...(moved ? { row: { status: view.control.status, ended, summary, ...queued } } : {}),
+      },
+      messages: moved ? [...told, ...row] : told,
+    };
   }
 
   view(run: string): RunView {
@@ -128,6 +174,15 @@ export class LogWriter {
   async texts(run: string): Promise<string> {
     return (await this.store.readLog({ tenant: 't', run }, 0, { events: 1e9, bytes: 1e9 }))?.text ?? '';
   }
+}
+
+/** What one run's events come to. */
+interface Draft {
+  view: RunView;
+  /** seq of the first of them */
+  first: number;
+  part: Part;
+  messages: BusMessage[];
 }
 
 export const logLine = (message: string): NewEvent => ({ type: 'log', data: { level: 'info', message } });

@@ -1,4 +1,4 @@
-import { afterEach } from 'vitest';
+import { afterEach, vi } from 'vitest';
 import type { Store } from './store.ts';
 
 /** Makes an empty store. Without a clock of its own: a store's time is what batches and questions bring. */
@@ -16,3 +16,6 @@ export function fresh(factory: StoreFactory): () => Promise<Store> {
     return store;
   };
 }
+
+/** Asks again until nothing is thrown: a database answers when it answers. */
+export const until = <T>(ask: () => T | Promise<T>): Promise<T> => vi.waitFor(ask, { timeout: 10_000, interval: 5 });

@@ -19,9 +19,8 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { SimulatedClock } from '../clock.ts';
 import type { Batch, Store } from '../store/store.ts';
-import { MemoryStore } from '../store/store-memory.ts';
-import { openSqliteStore } from '../store/store-sqlite.ts';
 import { ada, Rig } from './engine.rig.ts';
+import type { OpenStore } from './engine-factory.suite.ts';
 
 /** What a user, a worker or the world may do next; the numbers pick among what there is. */
 const step = fc.oneof(
@@ -255,15 +254,13 @@ const refusals = [
   'event_invalid',
 ];
 
-for (const [name, open] of [
-  ['memory', () => new MemoryStore('e')],
-  ['SQLite', (clock: SimulatedClock) => openSqliteStore({ folder: ':memory:', clock })],
-] as [string, (clock: SimulatedClock) => Store][]) {
-  test(`[ENG-43] on ${name}: whatever happens, the rows are what the fold says and every log is lawful`, async () => {
+/** `cases`: how many stories are played; each has an empty store. */
+export function engineModelSuite(open: OpenStore, cases: number): void {
+  test('[ENG-43] whatever happens, the rows are what the fold says and every log is lawful', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 60 }), async (steps) => {
         const clock = new SimulatedClock();
-        const store = open(clock);
+        const store = await open(clock);
         const world = new World(store, clock);
         await world.rig.worker('w', ['t'], workflows);
         await world.act({ do: 'create', n: 0 });
@@ -279,7 +276,7 @@ for (const [name, open] of [
         await world.rig.engine.stop();
         await store.close();
       }),
-      { numRuns: name === 'memory' ? 60 : 25, seed: 20261121 },
+      { numRuns: cases, seed: 20261121 },
     );
   }, 60_000);
 }
