@@ -32,7 +32,7 @@ export const mutants: readonly Mutant[] = [
     says: 'events are told before they are committed',
     file: 'packages/server/src/engine/commit-loop.ts',
     line: 'results = (await this.#store.commit({ server: this.#server, n: this.#n, at: now, parts })).parts;',
-    put: 'this.#bus.publish(drafts.flatMap((draft, at) => messagesOf(draft, parts[at] as Part, draft.firstSeq, now))); results = (await this.#store.commit({ server: this.#server, n: this.#n, at: now, parts })).parts;',
+    put: 'const early: BusMessage[] = []; for (const [at, draft] of drafts.entries()) addMessages(early, draft, parts[at] as Part, draft.firstSeq, now); this.#bus.publish(early); results = (await this.#store.commit({ server: this.#server, n: this.#n, at: now, parts })).parts;',
   },
   {
     name: 'drop-on-overflow',
