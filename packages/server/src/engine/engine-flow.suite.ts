@@ -65,7 +65,8 @@ export function engineFlowSuite(open: OpenStore): void {
   });
 
   test('[ENG-33] a sub-workflow is a node: it runs as long as its child run, fails with it, and is retried with a new one', async () => {
-    const world = await rig();
+    // The clock runs ahead of the expression's thread.
+    const world = await rig({ expressions: { timeout: 3_600_000 } });
     await world.worker('cw', ['ct'], [child]);
     const run = await start(
       world,
