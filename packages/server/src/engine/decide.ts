@@ -22,7 +22,8 @@ import { startChild } from './start-child.ts';
 export function decide(control: ControlView, command: EngineCommand, context: DecideContext): Outcome {
   switch (command.type) {
     case 'create':
-      return write([command.created, ...(command.inherited ?? [])]);
+      // What a parent's log owes may be delivered twice, and the child may be under way.
+      return control.ctl > 0 ? { kind: 'nothing' } : write([command.created, ...(command.inherited ?? [])]);
     case 'append':
       return decideExternal(control, command, context);
     case 'attempt':

@@ -47,8 +47,26 @@ export function engineFlowSuite(open: OpenStore): void {
     expect(await world.store.due(Number.MAX_SAFE_INTEGER, 10)).toEqual([]);
   });
 
-  test('[ENG-33] a sub-workflow is a node: it runs as long as its child run, fails with it, and is retried with a new one', async () => {
+  test('[ENG-32] a child run that is under way is not created again by what is delivered late', async () => {
     const world = await rig();
+    await world.worker('cw', ['ct'], [child]);
+    const run = await start(world, { name: 'one', nodes: [{ id: 'a', task: 't' }] });
+    const [a] = await world.claim('w');
+    await world.append(a!, { type: 'child.started', data: { childId: 'a:kid', run: '', workflow: 'child' } });
+    const kid = await until(async () => {
+      const [claimed] = await world.claim('cw');
+      expect(claimed).toBeDefined();
+      return claimed!;
+    });
+    const late = { tenant: 'default', run, key: 'spawn/a:kid', at: world.clock.now() };
+    await world.engine.deliver({ ...late, command: JSON.stringify({ type: 'spawn', child: 'a:kid' }) });
+    await world.append(kid, done('grown'));
+    expect(await world.types(kid.run)).toEqual(['run.created', 'node.started c', 'node.completed c', 'run.completed']);
+  });
+
+  test('[ENG-33] a sub-workflow is a node: it runs as long as its child run, fails with it, and is retried with a new one', async () => {
+    // The clock runs ahead of the expression's thread.
+    const world = await rig({ expressions: { timeout: 3_600_000 } });
     await world.worker('cw', ['ct'], [child]);
     const run = await start(
       world,

@@ -254,8 +254,8 @@ const refusals = [
   'event_invalid',
 ];
 
-/** `cases`: how many stories are played; each has an empty store. */
-export function engineModelSuite(open: OpenStore, cases: number): void {
+/** `stories`: how many are played; each has an empty store. */
+export function engineModelSuite(open: OpenStore, stories: number): void {
   test('[ENG-43] whatever happens, the rows are what the fold says and every log is lawful', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 60 }), async (steps) => {
@@ -276,7 +276,7 @@ export function engineModelSuite(open: OpenStore, cases: number): void {
         await world.rig.engine.stop();
         await store.close();
       }),
-      { numRuns: cases, seed: 20261121 },
+      { numRuns: stories, seed: 20261121 },
     );
   }, 60_000);
 }

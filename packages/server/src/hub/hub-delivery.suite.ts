@@ -5,7 +5,8 @@ import { until } from '../store/store-factory.suite.ts';
 import { createHub } from './hub.ts';
 import { expectExact, FakeConnection, logLine, type OpenWriter, principal, writers } from './log-writer.suite.ts';
 
-export function hubDeliverySuite(open: OpenWriter): void {
+/** `stories`: how many are played; each has an empty store. */
+export function hubDeliverySuite(open: OpenWriter, stories: number): void {
   const fresh = writers(open);
   const step = fc.oneof(
     { weight: 5, arbitrary: fc.record({ append: fc.integer({ min: 1, max: 40 }), bytes: fc.constantFrom(1, 8_000) }) },
@@ -58,7 +59,7 @@ export function hubDeliverySuite(open: OpenWriter): void {
           await writer.close();
         }
       }),
-      { numRuns: 40 },
+      { numRuns: stories },
     );
   }, 30_000);
 

@@ -14,7 +14,11 @@ beforeAll(async () => {
 });
 afterAll(() => postgres.remove());
 
-hubSuite('Postgres', async () => {
-  const clock = new SimulatedClock();
-  return new LogWriter(await databases.emptied(clock), new LocalBus(), clock);
-});
+hubSuite(
+  'Postgres',
+  async () => {
+    const clock = new SimulatedClock();
+    return new LogWriter(await databases.emptied(clock), new LocalBus(), clock);
+  },
+  10,
+);

@@ -25,7 +25,7 @@ async function open(): Promise<LogWriter> {
 // that writes do not depend on the bus.
 describe('a hub that hears another server by Redis', () => {
   describe('runs', () => hubRunSubscriptionSuite(open));
-  describe('delivery', () => hubDeliverySuite(open));
+  describe('delivery', () => hubDeliverySuite(open, 10));
   describe('lists', () => hubListSubscriptionSuite(open));
   describe('members of lists', () => hubListMembersSuite(open));
   describe('attachments', () => hubAttachmentSuite(open));

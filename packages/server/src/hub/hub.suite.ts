@@ -10,11 +10,11 @@ import { hubSharedViewSuite } from './hub-shared-view.suite.ts';
 import { hubSnapshotsSuite } from './hub-snapshots.suite.ts';
 import type { OpenWriter } from './log-writer.suite.ts';
 
-/** What a hub does over whatever store it has. */
-export function hubSuite(name: string, open: OpenWriter): void {
+/** What a hub does over whatever store it has; `stories` as in the delivery suite. */
+export function hubSuite(name: string, open: OpenWriter, stories: number): void {
   describe(`a hub over ${name}`, () => {
     describe('runs', () => hubRunSubscriptionSuite(open));
-    describe('delivery', () => hubDeliverySuite(open));
+    describe('delivery', () => hubDeliverySuite(open, stories));
     describe('lists', () => hubListSubscriptionSuite(open));
     describe('members of lists', () => hubListMembersSuite(open));
     describe('attachments', () => hubAttachmentSuite(open));
