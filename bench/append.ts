@@ -1,4 +1,4 @@
-// npm run bench -- append [--store sqlite|postgres] [--rounds 5] [--events 40000] [--write] [--quick]
+// npm run bench -- append [--store sqlite|postgres] [--rounds 5] [--events 200000] [--write] [--quick]
 // Appends through the engine's public API beside the bare insert of the same bytes into the same database: what
 // durability, order and validation cost.
 import { parseArgs } from 'node:util';
@@ -10,7 +10,7 @@ const { values } = parseArgs({
   options: {
     store: { type: 'string', default: 'sqlite' },
     rounds: { type: 'string', default: '5' },
-    events: { type: 'string' },
+    events: { type: 'string', default: '200000' },
     write: { type: 'boolean', default: false },
     quick: { type: 'boolean', default: false },
     // There are none here; every benchmark takes the option.
@@ -21,7 +21,7 @@ const { values } = parseArgs({
 const { quick, write, profile } = values;
 const rounds = quick ? 1 : Number(values.rounds);
 if (storeNamed(values.store) === 'postgres') {
-  await appendOnPostgres({ ...{ rounds, quick, write, profile }, events: Number(values.events ?? 200_000) });
+  await appendOnPostgres({ ...{ rounds, quick, write, profile }, events: Number(values.events) });
 } else {
-  await appendOnSqlite({ rounds, events: quick ? 1_000 : Number(values.events ?? 40_000) });
+  await appendOnSqlite({ rounds, events: quick ? 1_000 : Number(values.events) });
 }

@@ -1,4 +1,4 @@
-// npm run bench -- jobs [--store sqlite|postgres] [--rounds 5] [--jobs 20000] [--seed 1] [--no-peers] [--write] [--quick]
+// npm run bench -- jobs [--store sqlite|postgres] [--rounds 5] [--jobs 60000] [--seed 1] [--no-peers] [--write] [--quick]
 //   [--profile FOLDER]
 // Jobs from add to complete, 200 in flight, one add per job on both sides: Millrace (on SQLite FULL, or Postgres)
 // writes each job's whole log; the peers keep what they keep by default, with the best settings that their documentation names.
@@ -16,7 +16,7 @@ const { values } = parseArgs({
   options: {
     store: { type: 'string', default: 'sqlite' },
     rounds: { type: 'string', default: '5' },
-    jobs: { type: 'string', default: '20000' },
+    jobs: { type: 'string', default: '60000' },
     seed: { type: 'string', default: '1' },
     'no-peers': { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },

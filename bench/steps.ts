@@ -1,4 +1,4 @@
-// npm run bench -- steps [--store sqlite|postgres] [--rounds 5] [--workflows 640] [--steps 50] [--no-peers] [--write] [--quick]
+// npm run bench -- steps [--store sqlite|postgres] [--rounds 5] [--workflows 1280] [--steps 50] [--no-peers] [--write] [--quick]
 //   [--profile FOLDER]
 // Durable steps, each recorded before the next begins: 64 workflows in flight on both sides. Then one workflow of
 // 1,000 steps alone: what a step costs at its end against its beginning.
@@ -15,7 +15,7 @@ const { values } = parseArgs({
   options: {
     store: { type: 'string', default: 'sqlite' },
     rounds: { type: 'string', default: '5' },
-    workflows: { type: 'string', default: '640' },
+    workflows: { type: 'string', default: '1280' },
     steps: { type: 'string', default: '50' },
     'no-peers': { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
