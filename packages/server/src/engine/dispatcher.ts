@@ -32,8 +32,6 @@ interface Hand {
   owed: number;
   /** those that were committed when the worker had just been answered: for its next claim */
   ready: Assignment[];
-  /** ends the wait for that claim */
-  forget?: () => void;
   /** when the queue held nothing more for it, at which of the tenant's wakes */
   drained?: { at: number; wakes: number };
 }
@@ -57,8 +55,11 @@ export class Dispatcher implements Hands {
   readonly #hands = new WeakMap<WorkerRegistration, Hand>();
   /** by tenant: how often it was told that there may be work */
   readonly #wakes = new Map<string, number>();
+  /** with what ends the wait for the next claim of their workers */
+  readonly #unclaimed = new Map<Hand, () => void>();
   /** queue rows that a start command is under way for */
   readonly #starting = new Set<string>();
+  #closed = false;
 
   constructor(options: {
     store: Store;
@@ -85,7 +86,7 @@ export class Dispatcher implements Hands {
     signal?: AbortSignal,
   ): Promise<Assignment[]> {
     const hand = this.#handOf(tenant, worker);
-    if (hand.ready.length > 0) return Promise.resolve(collect(hand));
+    if (hand.ready.length > 0 && !signal?.aborted) return Promise.resolve(this.#collect(hand));
     return new Promise((resolve, reject) => {
       const finish = (assignments: Assignment[]) => {
         waiter.gone = true;
@@ -115,6 +116,7 @@ export class Dispatcher implements Hands {
       if (!waiter.gone && this.#isDrained(waiter)) return;
       this.#serve(waiter).catch((error: unknown) => {
         finish([]);
+        this.#keep(hand);
         reject(error instanceof Error ? error : new Error(String(error)));
       });
     });
@@ -126,11 +128,17 @@ export class Dispatcher implements Hands {
     for (const waiter of this.#waiters) {
       if (waiter.tenant !== tenant) continue;
       if (waiter.serving) waiter.again = true;
-      else this.#serve(waiter).catch(() => waiter.answer([]));
+      else
+        this.#serve(waiter).catch(() => {
+          waiter.answer([]);
+          this.#keep(waiter.hand);
+        });
     }
   }
 
   close(): void {
+    this.#closed = true;
+    for (const hand of [...this.#unclaimed.keys()]) this.#giveBack(hand);
     for (const waiter of this.#waiters) if (!waiter.serving) waiter.answer([]);
   }
 
@@ -162,7 +170,7 @@ export class Dispatcher implements Hands {
     for (const waiter of this.#waiters) {
       if (waiter.hand !== hand) continue;
       if (waiter.serving) return;
-      if (hand.ready.length > 0) return waiter.answer(collect(hand));
+      if (hand.ready.length > 0) return waiter.answer(this.#collect(hand));
       if (waiter.gone && hand.owed === 0) waiter.answer([]);
       return;
     }
@@ -171,12 +179,24 @@ export class Dispatcher implements Hands {
 
   #keep(hand: Hand, ...assignments: Assignment[]): void {
     hand.ready.push(...assignments);
-    if (hand.ready.length > 0) hand.forget ??= this.#clock.after(this.#timings.lease / 2, () => this.#giveBack(hand));
+    if (hand.ready.length === 0 || this.#unclaimed.has(hand)) return;
+    if (this.#closed) return this.#giveBack(hand);
+    this.#unclaimed.set(
+      hand,
+      this.#clock.after(this.#timings.lease / 2, () => this.#giveBack(hand)),
+    );
+  }
+
+  /** What was started for the worker and it has not been told of. */
+  #collect(hand: Hand): Assignment[] {
+    this.#unclaimed.get(hand)?.();
+    this.#unclaimed.delete(hand);
+    return hand.ready.splice(0);
   }
 
   /** A worker that claims no more is not waited for: what it does not know of goes back to the queue. */
   #giveBack(hand: Hand): void {
-    for (const assignment of collect(hand)) {
+    for (const assignment of this.#collect(hand)) {
       const { run, node, attempt } = assignment;
       const event = { type: 'node.parked' as const, node, attempt, data: { reason: 'draining' as const } };
       const parked: EngineCommand = {
@@ -186,7 +206,7 @@ export class Dispatcher implements Hands {
         events: [{ event, text: tailOf(event) }],
       };
       this.#loop.submit({ tenant: hand.tenant, run }, parked).catch((error: unknown) => {
-        if (error instanceof MillraceError && error.row.retry) this.#keep(hand, assignment);
+        if (!this.#closed && error instanceof MillraceError && error.row.retry) this.#keep(hand, assignment);
       });
     }
   }
@@ -218,7 +238,7 @@ export class Dispatcher implements Hands {
     } finally {
       waiter.serving = false;
     }
-    if (hand.ready.length > 0 || (waiter.gone && hand.owed === 0)) waiter.answer(collect(hand));
+    if (hand.ready.length > 0 || (waiter.gone && hand.owed === 0)) waiter.answer(this.#collect(hand));
   }
 
   async #start(waiter: Waiter, row: QueueRow): Promise<Assignment | undefined> {
@@ -249,13 +269,6 @@ export class Dispatcher implements Hands {
       this.#clock.now() - drained.at < DRAINED
     );
   }
-}
-
-/** What was started for the worker and it has not been told of. */
-function collect(hand: Hand): Assignment[] {
-  hand.forget?.();
-  delete hand.forget;
-  return hand.ready.splice(0);
 }
 
 /** Nothing may be given to one that is looking into the queue: what it finds there was queued before. */
