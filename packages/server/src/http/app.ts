@@ -42,8 +42,10 @@ export async function createApp(parts: Parts): Promise<FastifyInstance> {
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: parts.bodyLimit,
-    trustProxy: [...parts.proxies],
+    trustProxy: parts.proxies.length > 0 && [...parts.proxies],
     genReqId: () => randomUUID(),
+    // Few requests log anything: those name their id themselves, and none makes a logger of its own.
+    childLoggerFactory: (logger) => logger,
     return503OnClosing: false,
     exposeHeadRoutes: false,
     routerOptions: { maxParamLength: PARAM_LIMIT },
