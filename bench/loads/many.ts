@@ -41,7 +41,7 @@ await contend<ManyRequest>(async (request, onClose) => {
     const first = arrived;
     await part();
     const after = await server.gauge();
-    return (after.cpu - before.cpu) / (arrived - first);
+    return (after.cpu.before - before.cpu.after) / (arrived - first);
   };
   const steady = (seconds: number) => make({ rate, seconds }, Math.round(rate * seconds));
   const waves = async (seconds: number) => {

@@ -37,12 +37,17 @@ export function createGate({ listen, secured, hosts, origins }: GateOptions): Ga
     });
   }
   const anyHost = secured && hosts.length === 0;
+  /** the Host that was served last: nearly all requests come under one, and parsing it is a good part of a request's hooks */
+  let known: string | undefined;
   const servesHost = (host: string | undefined): boolean => {
     if (anyHost) return true;
+    if (host === undefined) return false;
+    if (host === known) return true;
     const name = nameOf(host);
-    return (
-      name !== undefined && (isLoopback(name) || hosts.includes(name) || hosts.includes(host?.toLowerCase() ?? ''))
-    );
+    const serves =
+      name !== undefined && (isLoopback(name) || hosts.includes(name) || hosts.includes(host.toLowerCase()));
+    if (serves) known = host;
+    return serves;
   };
   const allows = (origin: string, host: string | undefined): boolean => {
     if (origins.includes('*') || origins.includes(origin)) return true;
@@ -69,6 +74,6 @@ export function isLoopback(host: string): boolean {
   return name === 'localhost' || name === '::1' || /^127(\.\d{1,3}){3}$/.test(name);
 }
 
-function nameOf(host: string | undefined): string | undefined {
-  return host === undefined ? undefined : URL.parse(`http://${host}`)?.hostname;
+function nameOf(host: string): string | undefined {
+  return URL.parse(`http://${host}`)?.hostname;
 }

@@ -120,7 +120,7 @@ export const answers =
     ): FastifyReply {
       if (!wantsPage(request)) throw error;
       const { code, status, detail } = problemOf(error);
-      if (status >= 500) request.log.error({ err: error, code }, 'answer failed');
+      if (status >= 500) request.log.error({ err: error, code, reqId: request.id }, 'answer failed');
       if (question?.status !== 'open' || !mendable.includes(code))
         return sendPage(reply, status, refusalPage(code, detail));
       const attempted: Attempted = {

@@ -44,7 +44,7 @@ function refusalOf(error: unknown): Refusal {
 /** Sends the error as `application/problem+json` with the request's id, and logs what is the server's own fault. */
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const problem = problemOf(error);
-  if (problem.status >= 500) request.log.error({ err: error, code: problem.code }, 'request failed');
+  if (problem.status >= 500) request.log.error({ err: error, code: problem.code, reqId: request.id }, 'request failed');
   if (problem.code === 'unauthorized' || problem.code === 'token_expired') reply.header('www-authenticate', 'Bearer');
   if (problem.code === 'payload_too_large') readOut(request, reply);
   if (problem.retry && reply.getHeader('retry-after') === undefined) reply.header('retry-after', '1');

@@ -10,7 +10,7 @@ import { RunFold, type ViewText } from './run-fold.ts';
 import { viewAt } from './view-at.ts';
 
 /** Events of a page; pages end where their number does, so that readers meet at the same pages. */
-const PAGE_EVENTS = 256;
+const PAGE_EVENTS = 512;
 const PAGE_BYTES = 256 * 1024;
 /** what a fold reads at once */
 const STRETCH = { events: 1_024, bytes: 128 * 1024 };
@@ -77,11 +77,14 @@ export class RunLog {
     const { seq, through, text, ended } = message;
     if (text === undefined) return this.reaches(through, ended);
     const range = new LogRange(this.key, { seq, through, text });
-    this.#append(range);
     this.known = Math.max(this.known, through);
     this.ended ||= ended;
-    if (this.live.size === 0) return;
+    const readers = this.live.size;
     for (const reader of this.live) reader.deliver(range);
+    // One reader who has everything: whoever comes next reads the store, and a thousand such runs hold nothing.
+    if (this.live.size === 1 && this.behind.size === 0) this.rest();
+    else this.#append(range);
+    if (readers === 0) return;
     // What the readers were handed is written before this.
     queueMicrotask(() => this.#metrics.observe('hub_delivery_seconds', (this.#clock.now() - atOf(text)) / 1_000));
   }
@@ -100,10 +103,16 @@ export class RunLog {
     return place < 0 ? [] : this.#tail.slice(place);
   }
 
+  /** Events after `after`, where they are in memory. */
+  kept(after: number): LogRange | undefined {
+    const cached = this.#cache.get(this.#cacheKey(after));
+    return cached && (cached.whole || cached.range.through >= this.known) ? cached.range : undefined;
+  }
+
   /** Events after `after`, read at most once for all who want them now. undefined = the run is gone. */
   page(after: number): Promise<LogRange | undefined> {
-    const cached = this.#cache.get(this.#cacheKey(after));
-    if (cached && (cached.whole || cached.range.through >= this.known)) return Promise.resolve(cached.range);
+    const kept = this.kept(after);
+    if (kept) return Promise.resolve(kept);
     let reading = this.#reading.get(after);
     if (!reading) {
       reading = this.#read(after).finally(() => this.#reading.delete(after));
@@ -151,8 +160,9 @@ export class RunLog {
     return whole;
   }
 
-  /** Nobody follows any more: the views are kept, and nothing else. */
+  /** Nobody wants the newest batches any more: the views are kept, and nothing else. */
   rest(): void {
+    if (this.#tail.length === 0) return;
     this.#tail = [];
     this.#tailBytes = 0;
   }

@@ -202,6 +202,7 @@ export class RunSubscription implements LiveReader {
   /** Reads until the cursor is where the log is known to end; then, in the same breath, goes live. */
   async #catchUp(): Promise<void> {
     const { outbox } = this.#destination as Destination;
+    let first = true;
     while (!this.#closed && this.#cursor < this.#log.known) {
       if (outbox.full) {
         this.#metrics.count('hub_slow_readers_total');
@@ -211,6 +212,13 @@ export class RunSubscription implements LiveReader {
       const tail = this.#log.tailAfter(this.#cursor);
       for (const range of tail) this.#send(this.#destination as Destination, range);
       if (tail.length > 0) continue;
+      // A first page that costs no reading leaves with the answer to `subscribe`; from then on it is one a turn.
+      const kept = first ? this.#log.kept(this.#cursor) : undefined;
+      first = false;
+      if (kept) {
+        this.#send(this.#destination as Destination, kept);
+        continue;
+      }
       await outbox.turn();
       if (this.#closed || !(await this.#sendPage())) break;
     }

@@ -7,7 +7,7 @@ import type { Gate } from '../auth/gate.ts';
 import { MESSAGE_LIMIT } from '../hub/face.ts';
 import { Pulse } from './pulse.ts';
 import type { SocketService } from './transport.ts';
-import { ViewerSocket } from './viewer-socket.ts';
+import { gatherWrites, ViewerSocket } from './viewer-socket.ts';
 
 /** ms that a connection without a token has for sending one in its first message */
 const FIRST_MS = 5_000;
@@ -104,6 +104,7 @@ export function createSocketServer(service: SocketService, { auth, clock, gate }
   function onMessage(this: WebSocket, data: RawData): void {
     const socket = this as ViewerSocket;
     socket.missed = 0;
+    if (socket.below) gatherWrites(socket.below);
     receive(socket, data.toString());
   }
   function onPong(this: WebSocket): void {
@@ -136,6 +137,7 @@ export function createSocketServer(service: SocketService, { auth, clock, gate }
   return {
     path,
     upgrade(request, below, head) {
+      gatherWrites(below);
       sockets.handleUpgrade(request, below, head, (socket) => serve(socket, below, request));
     },
   };

@@ -3,7 +3,7 @@ import type { Principal } from '../auth/auth.ts';
 
 /**
  * One connection of one viewer, as the hub sees it. A transport only moves bytes: it knows nothing of runs.
- * The hub hands `write` everything that one turn produced for this connection, at most once per turn.
+ * The hub hands `write` what a turn produced for this connection as one message, and a page that it has in memory as another.
  */
 export interface Connection {
   readonly kind: 'websocket' | 'sse' | 'socketio' | 'polling';

@@ -1,5 +1,6 @@
+import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { MillraceError, type ServerFrame } from '@millrace/protocol';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
@@ -264,4 +265,21 @@ test('[NET-8] a draining server says bye and closes with 1012', async () => {
   hub.stop('deploy');
   await vi.waitFor(() => expect(one.code).toBe(1012));
   expect(one.frames.at(-1)).toMatchObject({ type: 'bye', reason: 'deploy' });
+});
+
+test('[NET-11] the answer to the upgrade and the first frame leave in one write', async () => {
+  const { port } = server.address() as AddressInfo;
+  const socket = connect(port, '127.0.0.1');
+  const first = once(socket, 'data') as Promise<[Buffer]>;
+  socket.write(
+    [
+      'GET /live?token=good.to-ken_1 HTTP/1.1',
+      ...['Host: 127.0.0.1', 'Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13'],
+      ...['Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==', 'Sec-WebSocket-Protocol: millrace.v1', '', ''],
+    ].join('\r\n'),
+  );
+  const text = (await first)[0].toString('latin1');
+  socket.destroy();
+  expect(text).toMatch(/^HTTP\/1\.1 101 /);
+  expect(text).toContain('"type":"hello"');
 });
