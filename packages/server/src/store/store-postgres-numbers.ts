@@ -4,30 +4,38 @@ import type { RunKey } from './store.ts';
 const GENERATION = 20_000;
 
 /**
- * The numbers of the runs that were asked for of late. They never change, and with the number in its text a question
- * is planned for the one partition that holds the run.
+ * The numbers of the runs that were asked for or written to of late. In one history of the database they never change,
+ * and with the number in its text a question is planned for the one partition that holds the run.
  */
 export class RunNumbers {
-  readonly #load: (key: RunKey) => Promise<string | undefined>;
-  #young = new Map<string, string>();
-  #old = new Map<string, string>();
+  #young = new Map<string, bigint>();
+  #old = new Map<string, bigint>();
 
-  constructor(load: (key: RunKey) => Promise<string | undefined>) {
-    this.#load = load;
-  }
-
-  async find(key: RunKey): Promise<string | undefined> {
+  get(key: RunKey): bigint | undefined {
     const name = nameOf(key);
     const young = this.#young.get(name);
     if (young !== undefined) return young;
-    const found = this.#old.get(name) ?? (await this.#load(key));
-    if (found === undefined) return undefined;
+    const old = this.#old.get(name);
+    if (old !== undefined) this.#set(name, old);
+    return old;
+  }
+
+  set(key: RunKey, number: bigint): void {
+    this.#set(nameOf(key), number);
+  }
+
+  #set(name: string, number: bigint): void {
     if (this.#young.size >= GENERATION) {
       this.#old = this.#young;
       this.#young = new Map();
     }
-    this.#young.set(name, found);
-    return found;
+    this.#young.set(name, number);
+  }
+
+  /** The database has another history than it had. */
+  clear(): void {
+    this.#young.clear();
+    this.#old.clear();
   }
 
   drop(key: RunKey): void {
