@@ -1,4 +1,4 @@
-import type { RunKey } from './store.ts';
+import { type RunKey, RunMap } from './store.ts';
 
 /** How many runs one generation holds. */
 const GENERATION = 20_000;
@@ -8,41 +8,33 @@ const GENERATION = 20_000;
  * and with the number in its text a question is planned for the one partition that holds the run.
  */
 export class RunNumbers {
-  #young = new Map<string, bigint>();
-  #old = new Map<string, bigint>();
+  #young = new RunMap<bigint>();
+  #old = new RunMap<bigint>();
 
   get(key: RunKey): bigint | undefined {
-    const name = nameOf(key);
-    const young = this.#young.get(name);
+    const young = this.#young.get(key);
     if (young !== undefined) return young;
-    const old = this.#old.get(name);
-    if (old !== undefined) this.#set(name, old);
+    const old = this.#old.get(key);
+    if (old !== undefined) this.set(key, old);
     return old;
   }
 
   set(key: RunKey, number: bigint): void {
-    this.#set(nameOf(key), number);
-  }
-
-  #set(name: string, number: bigint): void {
     if (this.#young.size >= GENERATION) {
       this.#old = this.#young;
-      this.#young = new Map();
+      this.#young = new RunMap();
     }
-    this.#young.set(name, number);
+    this.#young.set(key, number);
   }
 
   /** The database has another history than it had. */
   clear(): void {
-    this.#young.clear();
-    this.#old.clear();
+    this.#young = new RunMap();
+    this.#old = new RunMap();
   }
 
   drop(key: RunKey): void {
-    this.#young.delete(nameOf(key));
-    this.#old.delete(nameOf(key));
+    this.#young.delete(key);
+    this.#old.delete(key);
   }
 }
-
-/** With the length, no tenant's name can run over into a run's. */
-const nameOf = ({ tenant, run }: RunKey): string => `${tenant.length}/${tenant}/${run}`;

@@ -1,4 +1,4 @@
-import type { Batch, Part } from './store.ts';
+import type { Batch, Part, RunRowChange } from './store.ts';
 import { floatArray, largeArray, numberArray, textArray } from './store-postgres-array.ts';
 import { nameIn, shortName } from './store-postgres-names.ts';
 import type { RunNumbers } from './store-postgres-numbers.ts';
@@ -62,25 +62,25 @@ function fencesOf(parts: readonly Part[]): Buffer[] {
 }
 
 function producersOf(parts: readonly Part[]): Buffer[] {
-  const producers = parts.flatMap((part, place) => (part.producers ?? []).map((change) => ({ place, change })));
+  const producers = placed(parts, 'producers');
   return [
     numberArray(producers.map(({ place }) => place + 1)),
-    textArray(producers.map(({ change }) => nameIn(change.id))),
-    numberArray(producers.map(({ change }) => change.term)),
-    numberArray(producers.map(({ change }) => change.sequence)),
-    numberArray(producers.map(({ change }) => change.was?.term ?? -1)),
-    numberArray(producers.map(({ change }) => change.was?.sequence ?? -1)),
-    numberArray(producers.map(({ change }) => change.last)),
+    textArray(producers.map(({ row }) => nameIn(row.id))),
+    numberArray(producers.map(({ row }) => row.term)),
+    numberArray(producers.map(({ row }) => row.sequence)),
+    numberArray(producers.map(({ row }) => row.was?.term ?? -1)),
+    numberArray(producers.map(({ row }) => row.was?.sequence ?? -1)),
+    numberArray(producers.map(({ row }) => row.last)),
   ];
 }
 
 /** What lists show of the runs. */
 function rowsOf(parts: readonly Part[]): Buffer[] {
-  const rows = parts.flatMap(({ row, fence }, place) => {
-    if (row) return [{ ...row, place, made: fence === 'new' }];
-    if (fence === 'new') throw new TypeError('A new run needs its row.');
-    return [];
-  });
+  const rows: (RunRowChange & { place: number; made: boolean })[] = [];
+  for (const [place, { row, fence }] of parts.entries()) {
+    if (row) rows.push({ ...row, place, made: fence === 'new' });
+    else if (fence === 'new') throw new TypeError('A new run needs its row.');
+  }
   const nameOf = (name: string | undefined) => (name === undefined ? null : nameIn(name));
   return [
     numberArray(rows.map(({ place }) => place + 1)),
@@ -102,12 +102,12 @@ function arrayText(names: readonly string[]): string {
 }
 
 function nodesOf(parts: readonly Part[], from: 'dequeue' | 'release'): Buffer[] {
-  const nodes = parts.flatMap((part, place) => (part[from] ?? []).map((node) => ({ place, node })));
-  return [numberArray(nodes.map(({ place }) => place + 1)), textArray(nodes.map(({ node }) => nameIn(node)))];
+  const nodes = placed(parts, from);
+  return [numberArray(nodes.map(({ place }) => place + 1)), textArray(nodes.map(({ row }) => nameIn(row)))];
 }
 
 function leasesOf(parts: readonly Part[]): Buffer[] {
-  const leases = parts.flatMap(({ lease = [] }, place) => lease.map((row) => ({ place, row })));
+  const leases = placed(parts, 'lease');
   return [
     numberArray(leases.map(({ place }) => place + 1)),
     textArray(leases.map(({ row }) => nameIn(row.node))),
@@ -118,17 +118,28 @@ function leasesOf(parts: readonly Part[]): Buffer[] {
   ];
 }
 
+/** What the parts have of this, each with its part's place. */
+function placed<Key extends 'producers' | 'dequeue' | 'release' | 'lease'>(parts: readonly Part[], key: Key) {
+  const rows: { place: number; row: NonNullable<Part[Key]>[number] }[] = [];
+  for (const [place, part] of parts.entries()) {
+    const own = part[key];
+    if (own) for (const row of own) rows.push({ place, row: row as NonNullable<Part[Key]>[number] });
+  }
+  return rows;
+}
+
 /** What few parts have, as JSON; null where none has any of it. And which parts those are, from 1. */
 function restOf(parts: readonly Part[]): { text: string | null; parts: ReadonlySet<number> } {
   const rest: Record<string, object[]> = {};
   const having = new Set<number>();
-  for (const [index, one] of parts.entries()) {
-    const part = index + 1;
-    const add = (table: string, row: object) => {
-      rest[table] ??= [];
-      rest[table].push({ part, ...row });
-      having.add(part);
-    };
+  let part = 0;
+  const add = (table: string, row: object) => {
+    rest[table] ??= [];
+    rest[table].push({ part, ...row });
+    having.add(part);
+  };
+  for (const one of parts) {
+    part += 1;
     if (one.unique) {
       const { scope, key, hash } = one.unique;
       add('unique', { scope: nameIn(scope), key: nameIn(key), hash });
