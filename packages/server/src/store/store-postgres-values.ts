@@ -16,14 +16,17 @@ export function commitValues({ server, n, at, parts }: Batch, numbers: RunNumber
   const rest = restOf(parts);
   const known = parts.map((part) => (part.fence === 'new' ? undefined : numbers.get(part)));
   const isNamed = (place: number) => known[place] === undefined || rest.parts.has(place + 1);
+  const named = parts.some((_, place) => isNamed(place)) ? parts : [];
   return [
     nameIn(server),
     n,
     at,
     careful,
     largeArray(known.map((number) => number ?? 0n)),
-    textArray(parts.map(({ tenant }, place) => (isNamed(place) ? nameIn(tenant) : ''))),
-    textArray(parts.map(({ run }, place) => (isNamed(place) ? nameIn(run) : ''))),
+    ...columns(named, [
+      textArray(named.map(({ tenant }, place) => (isNamed(place) ? nameIn(tenant) : ''))),
+      textArray(named.map(({ run }, place) => (isNamed(place) ? nameIn(run) : ''))),
+    ]),
     ...fencesOf(parts),
     ...producersOf(parts),
     ...rowsOf(parts),
@@ -61,9 +64,9 @@ function fencesOf(parts: readonly Part[]): Buffer[] {
   ];
 }
 
-function producersOf(parts: readonly Part[]): Buffer[] {
+function producersOf(parts: readonly Part[]): Column[] {
   const producers = placed(parts, 'producers');
-  return [
+  return columns(producers, [
     numberArray(producers.map(({ place }) => place + 1)),
     textArray(producers.map(({ row }) => nameIn(row.id))),
     numberArray(producers.map(({ row }) => row.term)),
@@ -71,18 +74,18 @@ function producersOf(parts: readonly Part[]): Buffer[] {
     numberArray(producers.map(({ row }) => row.was?.term ?? -1)),
     numberArray(producers.map(({ row }) => row.was?.sequence ?? -1)),
     numberArray(producers.map(({ row }) => row.last)),
-  ];
+  ]);
 }
 
 /** What lists show of the runs. */
-function rowsOf(parts: readonly Part[]): Buffer[] {
+function rowsOf(parts: readonly Part[]): Column[] {
   const rows: (RunRowChange & { place: number; made: boolean })[] = [];
   for (const [place, { row, fence }] of parts.entries()) {
     if (row) rows.push({ ...row, place, made: fence === 'new' });
     else if (fence === 'new') throw new TypeError('A new run needs its row.');
   }
   const nameOf = (name: string | undefined) => (name === undefined ? null : nameIn(name));
-  return [
+  return columns(rows, [
     numberArray(rows.map(({ place }) => place + 1)),
     textArray(rows.map(({ status }) => status)),
     textArray(rows.map(({ summary }) => summary.status)),
@@ -92,7 +95,7 @@ function rowsOf(parts: readonly Part[]): Buffer[] {
     textArray(rows.map(({ made, queue }) => (made ? nameOf(queue) : null))),
     numberArray(rows.map(({ summary }) => (summary.external ? 1 : 0))),
     textArray(rows.map(({ made, summary }) => (made ? arrayText(summary.tags.map(nameIn)) : null))),
-  ];
+  ]);
 }
 
 /** As Postgres writes an array of texts, without those that come again. */
@@ -101,22 +104,29 @@ function arrayText(names: readonly string[]): string {
   return `{${quoted.join(',')}}`;
 }
 
-function nodesOf(parts: readonly Part[], from: 'dequeue' | 'release'): Buffer[] {
+function nodesOf(parts: readonly Part[], from: 'dequeue' | 'release'): Column[] {
   const nodes = placed(parts, from);
-  return [numberArray(nodes.map(({ place }) => place + 1)), textArray(nodes.map(({ row }) => nameIn(row)))];
+  const names = textArray(nodes.map(({ row }) => nameIn(row)));
+  return columns(nodes, [numberArray(nodes.map(({ place }) => place + 1)), names]);
 }
 
-function leasesOf(parts: readonly Part[]): Buffer[] {
+function leasesOf(parts: readonly Part[]): Column[] {
   const leases = placed(parts, 'lease');
-  return [
+  return columns(leases, [
     numberArray(leases.map(({ place }) => place + 1)),
     textArray(leases.map(({ row }) => nameIn(row.node))),
     numberArray(leases.map(({ row }) => row.attempt)),
     textArray(leases.map(({ row }) => nameIn(row.worker))),
     textArray(leases.map(({ row }) => nameIn(row.boot))),
     floatArray(leases.map(({ row }) => row.expires)),
-  ];
+  ]);
 }
+
+type Column = Buffer | null;
+
+/** Without rows nothing is sent. */
+const columns = (rows: readonly unknown[], arrays: Buffer[]): Column[] =>
+  rows.length > 0 ? arrays : arrays.map(() => null);
 
 /** What the parts have of this, each with its part's place. */
 function placed<Key extends 'producers' | 'dequeue' | 'release' | 'lease'>(parts: readonly Part[], key: Key) {

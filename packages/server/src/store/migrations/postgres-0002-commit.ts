@@ -5,6 +5,8 @@
  * locked first, then judged, and then moved. Of a producer that is not what the decision saw nobody learns but by
  * failing: then the same batch comes once more, `p_careful`, and drops that part alone.
  *
+ * Columns without rows are null: a function unfolds every array that it is given.
+ *
  * Order of locks: as in `commit_1`, runs by number. (They are updated in the order in which they are joined: without
  * sequential scans, hash and merge joins that is the order of the sorted rows or of the primary key.)
  */
@@ -121,7 +123,7 @@ BEGIN
     END LOOP;
   END IF;
 
-  IF NOT v_judged AND cardinality(p_lease_parts) + cardinality(p_release_parts) > 0 THEN
+  IF NOT v_judged AND (cardinality(p_lease_parts) > 0 OR cardinality(p_release_parts) > 0) THEN
     PERFORM millrace.commit_hold_2(v_ids, p_lease_parts || p_release_parts, p_lease_nodes || p_release_nodes, NULL);
   END IF;
   IF cardinality(p_producers) > 0 THEN
