@@ -2,35 +2,44 @@ import type { CommitRow, RunKey } from './store.ts';
 import type { PostgresConnection } from './store-postgres-connection.ts';
 import { nameIn } from './store-postgres-names.ts';
 
+/** Lists of numbers as Postgres writes them: one row a commit is what a busy server's commits can be read for. */
 interface StoredCommit {
   server: string;
   n: number;
   at: number;
-  heads: { tenant: string; run: string; head: number }[];
+  /** 0 = the part dropped out */
+  runs: string;
+  heads: string;
 }
 
 /** The table commits: what every batch did, so that a repeat is answered and lost hints are found. */
 export function postgresCommits({ query }: PostgresConnection) {
+  /** Of the runs that are still there. */
+  async function keysOf(ids: ReadonlySet<string>): Promise<Map<string, RunKey>> {
+    if (ids.size === 0) return new Map();
+    const rows = await query<RunKey & { id: string }>(
+      'SELECT id::text AS id, tenant, run FROM millrace.runs WHERE id = ANY ($1::bigint[]) AND NOT gone',
+      [`{${[...ids].join()}}`],
+    );
+    return new Map(rows.map(({ id, tenant, run }) => [id, { tenant, run }]));
+  }
+
   return {
     async after(server: string, n: number, limit: number): Promise<CommitRow[]> {
-      const rows = await query<Omit<StoredCommit, 'heads'> & Partial<RunKey> & { head: number | null }>(
-        `SELECT c.server, c.n, c.at, r.tenant, r.run, h.head
-         FROM (
-           SELECT * FROM millrace.commits WHERE server = $1 AND n > $2 ORDER BY n LIMIT $3
-         ) AS c
-         LEFT JOIN LATERAL unnest(c.runs, c.heads) WITH ORDINALITY AS h(id, head, place) ON h.id > 0
-         LEFT JOIN millrace.runs r ON r.id = h.id AND NOT r.gone
-         ORDER BY c.n, h.place`,
+      const rows = await query<StoredCommit>(
+        `SELECT server, n, at, runs::text AS runs, heads::text AS heads
+         FROM millrace.commits WHERE server = $1 AND n > $2 ORDER BY n LIMIT $3`,
         [nameIn(server), n, limit],
       );
-      const commits = new Map<number, StoredCommit>();
-      for (const { tenant, run, head, ...row } of rows) {
-        const commit = commits.get(row.n) ?? { ...row, heads: [] };
-        commits.set(row.n, commit);
-        if (typeof run === 'string' && typeof tenant === 'string' && head !== null)
-          commit.heads.push({ tenant, run, head });
-      }
-      return [...commits.values()];
+      const commits = rows.map((row) => ({ ...row, ids: numbersIn(row.runs), heads: numbersIn(row.heads) }));
+      const keys = await keysOf(new Set(commits.flatMap(({ ids }) => ids)));
+      return commits.map(({ ids, heads, runs: _runs, ...commit }) => ({
+        ...commit,
+        heads: ids.flatMap((id, place) => {
+          const key = keys.get(id);
+          return key ? [{ ...key, head: Number(heads[place]) }] : [];
+        }),
+      }));
     },
 
     last: (since: number): Promise<{ server: string; n: number }[]> =>
@@ -40,3 +49,5 @@ export function postgresCommits({ query }: PostgresConnection) {
       ),
   };
 }
+
+const numbersIn = (list: string): string[] => (list === '{}' ? [] : list.slice(1, -1).split(','));

@@ -8,8 +8,11 @@ import { postgres0001commit } from './migrations/postgres-0001-commit.ts';
 import { postgres0001deletion } from './migrations/postgres-0001-deletion.ts';
 import { postgres0001gates } from './migrations/postgres-0001-gates.ts';
 import { postgres0001rows } from './migrations/postgres-0001-rows.ts';
+import { postgres0002commit } from './migrations/postgres-0002-commit.ts';
+import { postgres0002judge } from './migrations/postgres-0002-judge.ts';
 import { clientConfig, inTransaction, PostgresConnection, type Query, queryOf } from './store-postgres-connection.ts';
 import { failureOf, OLDEST, type PostgresPlace, readOnly, tooOld } from './store-postgres-failure.ts';
+import { RunNumbers } from './store-postgres-numbers.ts';
 import { makePartitions } from './store-postgres-partitions.ts';
 
 export interface PostgresOptions {
@@ -35,6 +38,7 @@ const migrations: readonly { sql: string; minReader: number }[] = [
     ].join('\n'),
     minReader: 1,
   },
+  { sql: [postgres0002judge, postgres0002commit].join('\n'), minReader: 1 },
 ];
 
 /** Whoever changes the layout, the partitions or the epoch holds this lock; ten servers may start at once. */
@@ -55,6 +59,7 @@ export class PostgresDatabase {
   readonly connection: PostgresConnection;
   /** for commits, so that no long list holds them up */
   readonly writer: PostgresConnection;
+  readonly numbers = new RunNumbers();
   readonly #options: PostgresOptions;
   #lineage = '';
   #epoch = '';
@@ -135,6 +140,7 @@ export class PostgresDatabase {
     };
     if ((await lineage()) === this.#lineage) return;
     const renewed = await renewEpoch(query, lineage, this.#options);
+    this.numbers.clear();
     this.#epoch = renewed.epoch;
     this.#lineage = renewed.lineage;
   }

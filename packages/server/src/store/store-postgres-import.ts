@@ -2,10 +2,10 @@ import type { RunSummary } from '@millrace/protocol';
 import { MillraceError } from '@millrace/protocol/error';
 import type { WaitRow } from './store.ts';
 import { numberArray, textArray } from './store-postgres-array.ts';
-import { queueRow } from './store-postgres-commit.ts';
 import type { Query } from './store-postgres-connection.ts';
 import { LOCK, PostgresDatabase, type PostgresOptions } from './store-postgres-database.ts';
 import { nameIn, shortName } from './store-postgres-names.ts';
+import { queueRow } from './store-postgres-queue-row.ts';
 import type { ExportedEvents, SqliteExport } from './store-sqlite-export.ts';
 
 /** characters that one statement carries, about */

@@ -1,7 +1,7 @@
 import type { LogPage, PageLimit, ProducerState, RunKey, Snapshot, SnapshotKind } from './store.ts';
 import type { PostgresConnection } from './store-postgres-connection.ts';
 import { nameIn } from './store-postgres-names.ts';
-import { RunNumbers } from './store-postgres-numbers.ts';
+import type { RunNumbers } from './store-postgres-numbers.ts';
 
 interface StoredPage {
   head: number;
@@ -29,17 +29,18 @@ const LOG = page('e.seq > $2 AND e.seq <= $2::bigint + $3::bigint', '');
 const CONTROL = page('e.control AND e.seq > $2', 'ORDER BY e.seq LIMIT $3');
 
 /** The tables events, snapshots and producers: what is asked of one run. */
-export function postgresLog({ query }: PostgresConnection) {
-  const numbers = new RunNumbers(async ({ tenant, run }) => {
-    const rows = await query<{ id: string }>(
+export function postgresLog({ query }: PostgresConnection, numbers: RunNumbers) {
+  async function find(key: RunKey): Promise<bigint | undefined> {
+    const [found] = await query<{ id: string }>(
       'SELECT id::text AS id FROM millrace.runs WHERE tenant = $1 AND run = $2 AND NOT gone',
-      [nameIn(tenant), nameIn(run)],
+      [nameIn(key.tenant), nameIn(key.run)],
     );
-    return rows[0]?.id;
-  });
+    if (found) numbers.set(key, BigInt(found.id));
+    return found && BigInt(found.id);
+  }
 
   async function read(sql: string, key: RunKey, after: number, limit: PageLimit): Promise<StoredPage | undefined> {
-    const id = await numbers.find(key);
+    const id = numbers.get(key) ?? (await find(key));
     if (id === undefined) return undefined;
     const [found] = await query<StoredPage>(sql, [id, after, Math.max(1, limit.events), limit.bytes]);
     if (!found) numbers.drop(key);

@@ -1,40 +1,40 @@
-import type { RunKey } from './store.ts';
+import { type RunKey, RunMap } from './store.ts';
 
 /** How many runs one generation holds. */
 const GENERATION = 20_000;
 
 /**
- * The numbers of the runs that were asked for of late. They never change, and with the number in its text a question
- * is planned for the one partition that holds the run.
+ * The numbers of the runs that were asked for or written to of late. In one history of the database they never change,
+ * and with the number in its text a question is planned for the one partition that holds the run.
  */
 export class RunNumbers {
-  readonly #load: (key: RunKey) => Promise<string | undefined>;
-  #young = new Map<string, string>();
-  #old = new Map<string, string>();
+  #young = new RunMap<bigint>();
+  #old = new RunMap<bigint>();
 
-  constructor(load: (key: RunKey) => Promise<string | undefined>) {
-    this.#load = load;
+  get(key: RunKey): bigint | undefined {
+    const young = this.#young.get(key);
+    if (young !== undefined) return young;
+    const old = this.#old.get(key);
+    if (old !== undefined) this.set(key, old);
+    return old;
   }
 
-  async find(key: RunKey): Promise<string | undefined> {
-    const name = nameOf(key);
-    const young = this.#young.get(name);
-    if (young !== undefined) return young;
-    const found = this.#old.get(name) ?? (await this.#load(key));
-    if (found === undefined) return undefined;
+  set(key: RunKey, number: bigint): void {
     if (this.#young.size >= GENERATION) {
       this.#old = this.#young;
-      this.#young = new Map();
+      this.#young = new RunMap();
     }
-    this.#young.set(name, found);
-    return found;
+    this.#young.set(key, number);
+  }
+
+  /** The database has another history than it had. */
+  clear(): void {
+    this.#young = new RunMap();
+    this.#old = new RunMap();
   }
 
   drop(key: RunKey): void {
-    this.#young.delete(nameOf(key));
-    this.#old.delete(nameOf(key));
+    this.#young.delete(key);
+    this.#old.delete(key);
   }
 }
-
-/** With the length, no tenant's name can run over into a run's. */
-const nameOf = ({ tenant, run }: RunKey): string => `${tenant.length}/${tenant}/${run}`;

@@ -65,7 +65,7 @@ export class PostgresStore implements Store {
     const { connection } = database;
     this.#database = database;
     this.#runs = postgresRuns(connection);
-    this.#log = postgresLog(connection);
+    this.#log = postgresLog(connection, database.numbers);
     this.#queue = postgresQueue(connection, randomUUID());
     this.#work = postgresWork(connection);
     this.#commits = postgresCommits(connection);
@@ -84,7 +84,7 @@ export class PostgresStore implements Store {
   }
 
   commit(batch: Batch): Promise<CommitResult> {
-    return commitBatch(this.#database.writer, batch, () => this.#database.makePartitions());
+    return commitBatch(this.#database, batch);
   }
 
   commitsAfter(server: string, n: number, limit: number): Promise<CommitRow[]> {

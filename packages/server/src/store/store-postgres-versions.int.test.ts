@@ -1,0 +1,169 @@
+import { Client } from 'pg';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { PostgresProcess } from '../bus/postgres.rig.ts';
+import { SimulatedClock } from '../clock.ts';
+import { postgres0001 } from './migrations/postgres-0001.ts';
+import { postgres0001claim } from './migrations/postgres-0001-claim.ts';
+import { postgres0001commit } from './migrations/postgres-0001-commit.ts';
+import { postgres0001deletion } from './migrations/postgres-0001-deletion.ts';
+import { postgres0001gates } from './migrations/postgres-0001-gates.ts';
+import { postgres0001rows } from './migrations/postgres-0001-rows.ts';
+import { PostgresDatabases, run } from './postgres.rig.ts';
+import type { Part, RunKey } from './store.ts';
+import { openPostgresStore, type PostgresStore } from './store-postgres.ts';
+import { queryOf } from './store-postgres-connection.ts';
+import { makePartitions } from './store-postgres-partitions.ts';
+import {
+  append,
+  committer,
+  content,
+  end,
+  everything,
+  headOf,
+  newRun,
+  queued,
+  reasons,
+  T0,
+} from './store-samples.suite.ts';
+
+let postgres: PostgresProcess;
+let databases: PostgresDatabases;
+beforeAll(async () => {
+  postgres = await PostgresProcess.start();
+  databases = new PostgresDatabases(postgres);
+});
+afterAll(() => postgres.remove());
+
+const opened: PostgresStore[] = [];
+afterEach(async () => {
+  for (const store of opened.splice(0)) await store.close();
+});
+
+async function open(url: string): Promise<PostgresStore> {
+  const store = await openPostgresStore({ url, clock: new SimulatedClock() });
+  opened.push(store);
+  return store;
+}
+
+const key = (name: string): RunKey => ({ tenant: 't', run: name });
+const deadlocks = 'SELECT deadlocks::int FROM pg_stat_database WHERE datname = current_database()';
+
+/** A database as the first layout's program left it. */
+async function firstLayout(): Promise<string> {
+  const url = await databases.empty();
+  const layout = [postgres0001, postgres0001gates, postgres0001rows, postgres0001commit, postgres0001claim];
+  const meta =
+    "CREATE TABLE millrace.meta (key text PRIMARY KEY, value text NOT NULL); INSERT INTO millrace.meta VALUES ('version', '1'), ('minReader', '1');";
+  await run(url, ['CREATE SCHEMA millrace;', meta, ...layout, postgres0001deletion].join('\n'));
+  const client = new Client(url);
+  await client.connect();
+  await makePartitions(queryOf(client));
+  await client.end();
+  return url;
+}
+
+const list = (values: readonly (string | number)[]): string =>
+  `'{${values.map((value) => JSON.stringify(value)).join()}}'`;
+
+/** What a program of the first layout sends: one event for each of these runs, with its producer's next sequence. */
+function appendAsFirst(url: string, n: number, names: readonly string[], sequence: number) {
+  const all = (value: number) => list(names.map(() => value));
+  const places = list(names.map((_, place) => place + 1));
+  const texts = names.map(() => `'${content('old').text}'`);
+  return run<{ answer: { firsts: number[]; reasons: (string | null)[] } }>(
+    url,
+    `SELECT millrace.commit_1('first', ${n}, ${T0}, ${list(names.map(() => 't'))}, ${list(names)}, ${all(1)}, ${all(1)},
+       ${all(0)}, ${all(0)}, ${places}, ${all(1)}, ${all(0)}, ARRAY[${texts}], ${places}, ${list(names.map(() => 'old'))},
+       ${all(1)}, ${all(sequence)}, ${all(sequence === 1 ? -1 : 1)}, ${all(sequence - 1 || -1)}, ${all(0)}, NULL) AS answer`,
+  );
+}
+
+test('[STO-145] a database of the first layout is brought up to date, and its program goes on beside the next one', async () => {
+  const url = await firstLayout();
+  const names = Array.from({ length: 12 }, (_, place) => `run-${String(place).padStart(2, '0')}`);
+  await run(
+    url,
+    `SELECT millrace.commit_1('first', 1, ${T0}, ${list(names.map(() => 't'))}, ${list(names)}, ${list(names.map(() => -1))},
+       ${list(names.map(() => 1))}, ${list(names.map(() => 1))}, ${list(names.map(() => 0))},
+       ${list(names.map((_, place) => place + 1))}, ${list(names.map(() => 1))}, ${list(names.map(() => 1))},
+       array_fill('"type":"run.created"}'::text, ARRAY[12]), '{}', '{}', '{}', '{}', '{}', '{}', '{}',
+       '${JSON.stringify({ create: names.map((_, place) => ({ part: place + 1, workflow: 'w', status: 'running', shown: 'running', external: true, tags: [], text: '{}' })) })}')`,
+  );
+  const store = await open(url);
+  const commit = committer(store, 'next');
+  const rounds = 30;
+  // Both write all of the runs at the same time, in opposite order.
+  const older = async () => {
+    const answers: (string | null)[] = [];
+    for (let n = 1; n <= rounds; n++) {
+      const [row] = await appendAsFirst(url, n + 1, names, n);
+      answers.push(...(row?.answer.reasons ?? ['lost']));
+    }
+    return answers;
+  };
+  const newer = async () => {
+    const answers: string[] = [];
+    for (let n = 1; n <= rounds; n++) {
+      const was = n === 1 ? null : { term: 1, sequence: n - 1 };
+      const producers = [{ id: 'new', term: 1, sequence: n, was, last: 0 }];
+      answers.push(...reasons(await commit([...names].reverse().map((name) => append(name, { producers })))));
+    }
+    return answers;
+  };
+  const [old, recent] = await Promise.all([older(), newer()]);
+  expect(new Set(old)).toEqual(new Set([null]));
+  expect(new Set(recent)).toEqual(new Set(['ok']));
+  expect(await run(url, deadlocks)).toEqual([{ deadlocks: 0 }]);
+  for (const name of names) {
+    const page = await store.readLog(key(name), 0, everything);
+    const log = JSON.parse(`[${page?.text}]`) as { seq: number }[];
+    expect(log.map(({ seq }) => seq)).toEqual(Array.from({ length: 1 + 2 * rounds }, (_, place) => place + 1));
+    expect(await store.producer(key(name), 'old')).toMatchObject({ sequence: rounds });
+  }
+  // The older program finds its own batches, and those of the other.
+  expect(await store.commitsAfter('next', rounds - 1, 10)).toMatchObject([{ n: rounds }]);
+});
+
+test('[STO-146] of a batch that a producer contradicts only its part drops out, with all that it would have done', async () => {
+  const url = await databases.ready();
+  const store = await open(url);
+  const [one, other] = [committer(store, 'a'), committer(await open(url), 'b')];
+  const by = (name: string, sequence: number, about: Partial<Part> = {}): Part => {
+    const was = sequence === 1 ? null : { term: 1, sequence: sequence - 1 };
+    return append(name, { producers: [{ id: 'p', term: 1, sequence, was, last: 0 }], ...about });
+  };
+  await one([newRun('r'), newRun('s'), newRun('u')]);
+  expect(reasons(await other([by('s', 1)]))).toEqual(['ok']);
+  const work = (name: string) => ({ enqueue: [queued(name)] });
+  expect(reasons(await one([by('r', 1, work('r')), by('s', 1, work('s')), append('x'), newRun('u')]))).toEqual([
+    ...['ok', 'producer', 'missing', 'exists'],
+  ]);
+  const claimed = await store.claimable({ tenant: 't', tasks: [{ name: 'work' }], now: T0, limit: 9 });
+  expect(claimed.map(({ run }) => run)).toEqual(['r']);
+  expect(reasons(await one([by('r', 2), by('s', 2), end('u')]))).toEqual(['ok', 'ok', 'ok']);
+  expect(await Promise.all(['r', 's', 'u'].map((name) => headOf(store, name)))).toEqual([3, 3, 2]);
+  expect(await store.producer(key('s'), 'p')).toEqual({ term: 1, sequence: 2, seq: 3 });
+});
+
+test('[STO-147] a server whose database was put back to another history asks for its runs anew', async () => {
+  const url = await databases.ready();
+  const store = await open(url);
+  const commit = committer(store, 'a');
+  await commit([newRun('r'), newRun('s')]);
+  expect(reasons(await commit([append('r')]))).toEqual(['ok']);
+  // As after a restore from a dump; there the run has another number.
+  await run(
+    url,
+    `UPDATE millrace.summaries SET run = run + 4194304; UPDATE millrace.events SET run = run + 4194304;
+     UPDATE millrace.runs SET id = id + 4194304;
+     ALTER TABLE millrace.meta RENAME TO before;
+     CREATE TABLE millrace.meta (LIKE millrace.before INCLUDING ALL);
+     INSERT INTO millrace.meta SELECT * FROM millrace.before;
+     DROP TABLE millrace.before;
+     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+     WHERE datname = current_database() AND pid <> pg_backend_pid()`,
+  );
+  await store.check();
+  expect(reasons(await commit([append('r', { events: [content('again')] })]))).toEqual(['ok']);
+  expect(await headOf(store, 'r')).toBe(3);
+});
