@@ -13,12 +13,16 @@ type Head = (Omit<EventsMessage, 'topic' | 'tenant' | 'text'> & { length: number
 export function payloadOf(sender: string, messages: readonly BusMessage[]): string {
   const texts: string[] = [];
   const heads = messages.map((message) => {
-    const { topic: _, ...head } = { ...message, tenant: undefined };
-    if (head.kind !== 'events' || head.text === undefined) return head;
-    const { text, ...rest } = head;
-    if (text.length > TEXT_LIMIT) return rest;
+    if (message.kind !== 'events') {
+      const { topic: _, ...head } = { ...message, tenant: undefined };
+      return head;
+    }
+    // A message may put its text together when it is asked for it.
+    const { kind, run, seq, through, ended, text } = message;
+    const head = { kind, run, seq, through, ended };
+    if (text === undefined || text.length > TEXT_LIMIT) return head;
     texts.push(text);
-    return { ...rest, length: text.length };
+    return { ...head, length: text.length };
   });
   return [sender, JSON.stringify(heads), texts.join('')].join('\n');
 }

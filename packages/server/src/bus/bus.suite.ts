@@ -49,6 +49,26 @@ export function busSuite(name: string, open: () => Promise<BusEnds>): void {
       await vi.waitFor(() => expect(heard).toEqual([ends.whole ? sent : bare]));
     });
 
+    test('a message may put its text together when it is asked for it', async () => {
+      const heard: (string | undefined)[] = [];
+      listener.subscribe(topics.run('t', 'a'), (message) => {
+        heard.push(message.kind === 'events' ? message.text : message.kind);
+      });
+      await ends.joined(topics.run('t', 'a'));
+      const { text, ...bare } = events('a', 7) as Extract<BusMessage, { kind: 'events' }>;
+      publisher.publish([
+        Object.assign(
+          Object.create({
+            get text() {
+              return text;
+            },
+          }),
+          bare,
+        ),
+      ]);
+      await vi.waitFor(() => expect(heard).toEqual([ends.whole ? text : undefined]));
+    });
+
     test('[CLU-1] a change of a row is heard as that row, or as the word to look for it', async () => {
       const heard: BusMessage[] = [];
       const row: BusMessage = { kind: 'row', topic: topics.rows('t'), tenant: 't', row: summary, queue: 'slow' };

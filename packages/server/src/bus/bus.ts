@@ -28,7 +28,10 @@ export type BusMessage =
       run: string;
       seq: number;
       through: number;
-      /** the events' JSON texts joined by ",", the very text that is stored; absent = read it from the store */
+      /**
+       * The events' JSON texts joined by ",", the very text that is stored; absent = read it from the store. It may be a
+       * getter, also of the message's class, which puts it together when it is asked for.
+       */
       text?: string;
       ended: boolean;
     }
