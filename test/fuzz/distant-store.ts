@@ -20,10 +20,7 @@ interface Way {
 
 const never = new Promise<never>(() => {});
 
-/**
- * The store as one boot of a server reaches it: some turns away, shared with others, silent once the boot is over, and
- * taking one, two or three batches at a time.
- */
+/** The store as one boot of a server reaches it: some turns away, shared with others, and silent once the boot is over. */
 export function distantStore(store: Store, { alive, distance, dice, traffic, failure }: Way): Store {
   const go = async (name: string, args: unknown[]): Promise<unknown> => {
     await turns(dice.below(distance.turns + 1));
@@ -38,10 +35,9 @@ export function distantStore(store: Store, { alive, distance, dice, traffic, fai
     const answer = await go(name, args).finally(traffic.sets());
     return alive() ? answer : never;
   };
-  const batches = 1 + dice.below(3);
   return new Proxy(store, {
     get(target, name) {
-      if (name === 'capabilities') return { ...target.capabilities, shared: true, batches };
+      if (name === 'capabilities') return { ...target.capabilities, shared: true };
       const value: unknown = Reflect.get(target, name, target);
       return typeof value === 'function' ? (...args: unknown[]) => call(String(name), args) : value;
     },

@@ -1,7 +1,7 @@
 import { type Clock, MillraceError } from '@millrace/protocol';
 import { type Bus, type BusMessage, topics } from '../bus/bus.ts';
 import type { Metrics } from '../metrics/metrics.ts';
-import { type Part, type PartRefusal, type RunKey, RunMap, type Store } from '../store/store.ts';
+import type { Part, PartRefusal, RunKey, Store } from '../store/store.ts';
 import type { EngineCommand } from './command.ts';
 import { type Answer, Flush, type Guards, type Hands, type Item, internal, producerOf } from './flush.ts';
 import type { PartDraft } from './part-draft.ts';
@@ -15,14 +15,11 @@ export interface Committed {
 }
 
 const TRIES = 8;
-/** Items of a flush where several batches may be on their way: the store writes some while others are decided. */
-const SLICE = 64;
 
 /**
- * The engine queues commands, not events. Once per turn of the event loop a flush decides queued commands on the
- * residents, in order, hands them to the store as one batch, and only when that is committed publishes and answers. If
- * the commit fails, every resident that ran ahead is dropped and every sender told: nothing of it ever was. A run is in
- * one batch at a time; what comes for it meanwhile waits.
+ * The engine queues commands, not events. Once per turn of the event loop a flush decides every queued command on
+ * the residents, in order, writes one transaction, and only when that is committed publishes and answers. If the
+ * commit fails, every resident that ran ahead is dropped and every sender told: nothing of it ever was.
  */
 export class CommitLoop {
   readonly #store: Store;
@@ -36,13 +33,10 @@ export class CommitLoop {
   readonly #hands: Hands;
   readonly #onCommitted: (committed: Committed) => void;
   #queue: Item[] = [];
-  /** the runs of batches that are on their way, each with what came for it meanwhile */
-  readonly #held = new RunMap<Item[]>();
   #scheduled = false;
-  /** batches on their way */
-  #batches = 0;
+  #flushing = false;
   #n = 0;
-  #waiting: (() => void)[] = [];
+  #idle: (() => void)[] = [];
 
   constructor(options: {
     store: Store;
@@ -103,24 +97,24 @@ export class CommitLoop {
     if (!run.producers.has(producer)) run.producers.set(producer, state);
   }
 
-  /** Resolves when no batch with the run is on its way: from then to the end of the turn, its resident is what is committed. */
-  async settled(key: RunKey): Promise<void> {
-    while (this.#held.get(key)) await this.#ended();
+  /** Resolves when no flush is under way: from then to the end of the turn, residents are what is committed. */
+  async settled(): Promise<void> {
+    while (this.#flushing) await this.#flushed();
   }
 
   /** Resolves when nothing is queued any more. */
   async drained(): Promise<void> {
-    while (this.#batches > 0 || this.#queue.length > 0) await this.#ended();
+    while (this.#flushing || this.#queue.length > 0) await this.#flushed();
   }
 
-  #ended(): Promise<void> {
+  #flushed(): Promise<void> {
     return new Promise((resolve) => {
-      this.#waiting.push(resolve);
+      this.#idle.push(resolve);
     });
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#batches >= this.#store.capabilities.batches || this.#queue.length === 0) return;
+    if (this.#scheduled || this.#flushing || this.#queue.length === 0) return;
     this.#scheduled = true;
     setImmediate(() => {
       this.#scheduled = false;
@@ -129,39 +123,24 @@ export class CommitLoop {
   }
 
   async #flush(): Promise<void> {
+    this.#flushing = true;
     const items = this.#queue;
-    this.#queue = this.#store.capabilities.batches > 1 ? items.splice(SLICE) : [];
+    this.#queue = [];
     const now = this.#clock.now();
     const flush = new Flush({ residents: this.#residents, timings: this.#timings, newId: this.#newId, now });
     for (const item of items) {
-      const held = this.#held.get(item.key);
-      if (held) {
-        held.push(item);
-        continue;
-      }
       const create = item.command.type === 'create';
       const run = this.#residents.get(item.key) ?? (create ? this.#residents.create(item.key) : undefined);
       if (run && (create || this.#isReady(item))) flush.take(item, run);
       else this.#enter(item);
     }
     flush.handOut(this.#hands);
-    this.#batches += 1;
     const { written } = flush;
-    for (const draft of written) this.#held.set(draft.key, []);
-    this.#schedule();
     const refused = written.length === 0 ? new Map<PartDraft, PartRefusal>() : await this.#commit(written, now);
-    this.#release(written);
     for (const { item, draft, answer } of flush.decided) this.#settle(item, answer, refused, draft);
-    this.#batches -= 1;
-    for (const resolve of this.#waiting.splice(0)) resolve();
+    this.#flushing = false;
+    for (const resolve of this.#idle.splice(0)) resolve();
     this.#schedule();
-  }
-
-  /** What was held is decided before what came later. */
-  #release(drafts: readonly PartDraft[]): void {
-    const items = drafts.flatMap(({ key }) => this.#held.get(key) ?? []);
-    for (const { key } of drafts) this.#held.delete(key);
-    if (items.length > 0) this.#queue = items.concat(this.#queue);
   }
 
   /** Answers which drafts were refused, and why; a store that failed refuses none but throws into every sender. */

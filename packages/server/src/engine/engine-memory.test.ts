@@ -8,7 +8,7 @@ const open = () => new MemoryStore('e');
 
 /** Several servers may have it, as they have a database. */
 class SharedStore extends MemoryStore {
-  override readonly capabilities = { durable: false, shared: true, batches: 1 };
+  override readonly capabilities = { durable: false, shared: true };
 }
 
 engineSuite('the memory store', open);

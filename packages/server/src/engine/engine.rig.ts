@@ -23,7 +23,7 @@ export const ada: Caller = { tenant: 'default', by: 'user:ada' };
 export const mill: Caller = { tenant: 'default', by: 'worker:mill' };
 
 /** Blobs in a map, for tests that are not about files. */
-function mapFiles(): Files {
+export function mapFiles(): Files {
   const blobs = new Map<string, { bytes: Uint8Array; type: string }>();
   return {
     async put(_tenant, bytes, type) {
@@ -46,6 +46,7 @@ export interface RigOptions {
   boot?: string;
   expressions?: { timeout?: number; memory?: number };
   createRate?: { limit: number; per: number };
+  files?: Files;
 }
 
 /** One server's engine and scheduler over a store, on a clock that the test moves. */
@@ -66,7 +67,7 @@ export class Rig {
     this.engine = createEngine({
       store,
       bus: this.bus,
-      files: mapFiles(),
+      files: options.files ?? mapFiles(),
       clock: this.clock,
       metrics: noMetrics,
       server: this.boot,

@@ -255,9 +255,9 @@ class RunEngine implements Engine {
   /** A resident that holds nothing but what is committed, until the end of this turn. */
   async #resident(key: RunKey): Promise<Resident> {
     await this.#residents.refresh([key]);
-    await this.#loop.settled(key);
+    await this.#loop.settled();
     const run = await this.#residents.load(key);
-    await this.#loop.settled(key);
+    await this.#loop.settled();
     this.#residents.settle(run);
     return run;
   }

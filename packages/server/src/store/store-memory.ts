@@ -50,7 +50,7 @@ interface MemoryRun extends RunKey, MemoryLog {
 
 /** The reference model of a store: everything in maps and lists, gone with the process. */
 export class MemoryStore implements Store {
-  readonly capabilities = { durable: false, shared: false, batches: 1 };
+  readonly capabilities = { durable: false, shared: false };
   readonly epoch: string;
 
   readonly #runs = new Map<string, MemoryRun>();

@@ -50,7 +50,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Postg
 
 /** A store in a Postgres database. A commit is one statement, and every question another. */
 export class PostgresStore implements Store {
-  readonly capabilities = { durable: true, shared: true, batches: 1 };
+  readonly capabilities = { durable: true, shared: true };
 
   readonly #database: PostgresDatabase;
   readonly #runs: ReturnType<typeof postgresRuns>;

@@ -80,7 +80,7 @@ describe('a data folder', () => {
     expect(await store.claimable({ tenant: 't', tasks: [{ name: 'work' }], now: T0, limit: 9 })).toEqual([queued('a')]);
     expect(await store.commitsAfter('s1', 50, 10)).toHaveLength(2);
     expect(reasons(await committer(store, 's2')([append('a'), append('b')]))).toEqual(['ok', 'ended']);
-    expect(store.capabilities).toEqual({ durable: true, shared: false, batches: 1 });
+    expect(store.capabilities).toEqual({ durable: true, shared: false });
   });
 
   test('[STO-61] is a WAL database that can give pages back', async () => {

@@ -64,7 +64,7 @@ export class SqliteStore implements Store {
 
   constructor(open: OpenDatabase) {
     const { db, epoch } = open;
-    this.capabilities = { durable: !db.memory, shared: false, batches: 1 };
+    this.capabilities = { durable: !db.memory, shared: false };
     this.epoch = epoch;
     this.#open = open;
     this.#tables = sqliteTables(db);

@@ -190,8 +190,6 @@ export interface StoreCapabilities {
   durable: boolean;
   /** several servers may share it */
   shared: boolean;
-  /** how many batches it is worth having on their way at once; it takes any number */
-  batches: number;
 }
 
 export interface PageLimit {
