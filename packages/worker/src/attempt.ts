@@ -10,7 +10,7 @@ import {
 import { Appender } from './appender.ts';
 import { attemptContext } from './attempt-context.ts';
 import { persist, type Random } from './backoff.ts';
-import { seal, unseal } from './blob.ts';
+import { type Blobs, seal, unseal } from './blob.ts';
 import type { TaskContext } from './context.ts';
 import { Ending } from './ending.ts';
 import { NonRetryable, type StopKind, Stopped, toRunError } from './errors.ts';
@@ -50,6 +50,7 @@ export class Attempt {
   readonly #ended = Promise.withResolvers<Outcome>();
   readonly #appender: Appender;
   readonly #parking: Parking;
+  readonly #blobs: Blobs;
   readonly #teller: Teller;
   readonly #context: TaskContext;
   #stopped: StopKind | undefined;
@@ -73,15 +74,16 @@ export class Attempt {
       park: (waits) => this.#park(waits),
       handBack: () => this.handBack(),
     });
+    this.#blobs = {
+      putBlob: (bytes, type) => this.#lasting(() => link.putBlob(bytes, type)),
+      getBlob: (sha256) => this.#lasting(() => link.getBlob(sha256)),
+    };
     this.#teller = new Teller(this.lease, this.#appender, replay);
     this.#context = attemptContext({
       assignment,
       clock,
       replay,
-      blobs: {
-        putBlob: (bytes, type) => this.#lasting(() => link.putBlob(bytes, type)),
-        getBlob: (sha256) => this.#lasting(() => link.getBlob(sha256)),
-      },
+      blobs: this.#blobs,
       parking: this.#parking,
       teller: this.#teller,
       signal: this.#abort.signal,
@@ -136,7 +138,7 @@ export class Attempt {
   async #handle(): Promise<unknown> {
     const task = this.#task as Task | undefined;
     if (!task) throw new NonRetryable(`This worker has no task "${this.#assignment.task}".`);
-    const stored = await this.#lasting(() => unseal(this.#place.link, this.#assignment.input));
+    const stored = await unseal(this.#blobs, this.#assignment.input);
     const schema = task.options.input;
     const input = schema ? await parse(schema, stored, `The input of ${task.name}`) : stored;
     return task.handler(this.#context, input);
@@ -172,7 +174,7 @@ export class Attempt {
 
   async #completed(output: unknown, duration: number): Promise<Told> {
     if (output === undefined) return { type: 'node.completed', data: { duration } };
-    const { stored } = await this.#lasting(() => seal(this.#place.link, output, 'The output'));
+    const { stored } = await seal(this.#blobs, output, 'The output');
     return { type: 'node.completed', data: { output: stored, duration } };
   }
 

@@ -19,7 +19,7 @@ interface Given {
 export class Replay {
   /** places of recorded results that the handler has not reached */
   readonly #ahead: Set<number>;
-  readonly #called = new Set<string>();
+  #called: Set<string> | undefined;
   #queue: Given[] = [];
   #newest: number;
   /** the place of the result that was given last; a live one lies behind all that is recorded */
@@ -41,6 +41,7 @@ export class Replay {
 
   /** Errors: `step_name_reused`. */
   call(id: string): void {
+    this.#called ??= new Set();
     if (this.#called.has(id)) {
       throw new MillraceError('step_name_reused', {
         detail: `"${id}" was already called in this attempt. Give each call its own key.`,

@@ -9,7 +9,7 @@ import {
   type NewEventOf,
 } from '@millrace/protocol';
 import type { Part, RunKey, Store } from '../store/store.ts';
-import type { Prepared } from './command.ts';
+import type { EngineCommand, Prepared } from './command.ts';
 import type { CommitLoop } from './commit-loop.ts';
 import type { Caller } from './face.ts';
 import { plainInput } from './mapping.ts';
@@ -127,22 +127,18 @@ export class Creation {
     const before = key === undefined ? undefined : await this.#before(caller.tenant, scope, key, hash);
     if (before) return before;
     const { data, inherited } = await make();
-    const created = await this.#event(caller, data);
-    const copies: Prepared[] = [];
-    for (const event of inherited) copies.push(await this.#prepare(caller.tenant, event));
+    const prepared = this.#event(caller, data);
+    const create: EngineCommand = { type: 'create', created: 'then' in prepared ? await prepared : prepared };
+    if (inherited.length > 0) create.inherited = [];
+    for (const event of inherited) create.inherited?.push(await this.#prepare(caller.tenant, event));
     const id = this.#newId();
-    const guards: Pick<Part, 'unique' | 'starts'> = {
-      ...(key === undefined ? {} : { unique: { scope, key, hash } }),
-      ...(this.#rate && caller.by.startsWith('user:')
-        ? { starts: [{ queue: '', key: scope, ...this.#rate, at: this.#now() }] }
-        : {}),
-    };
+    const guards: Pick<Part, 'unique' | 'starts'> = {};
+    if (key !== undefined) guards.unique = { scope, key, hash };
+    if (this.#rate && caller.by.startsWith('user:')) {
+      guards.starts = [{ queue: '', key: scope, ...this.#rate, at: this.#now() }];
+    }
     try {
-      const { seq } = await this.#loop.submit(
-        { tenant: caller.tenant, run: id },
-        { type: 'create', created, inherited: copies },
-        guards,
-      );
+      const { seq } = await this.#loop.submit({ tenant: caller.tenant, run: id }, create, guards);
       return { id, seq, repeated: false };
     } catch (error) {
       const taken = error instanceof MillraceError && error.facts?.taken === true;
@@ -161,7 +157,7 @@ export class Creation {
     return { id: known.run, seq: 1, repeated: true };
   }
 
-  async #event(caller: Caller, data: RunCreated): Promise<Prepared> {
+  #event(caller: Caller, data: RunCreated): Prepared | Promise<Prepared> {
     return this.#prepare(caller.tenant, { type: 'run.created', by: caller.by, data });
   }
 

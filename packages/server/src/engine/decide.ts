@@ -23,7 +23,9 @@ export function decide(control: ControlView, command: EngineCommand, context: De
   switch (command.type) {
     case 'create':
       // What a parent's log owes may be delivered twice, and the child may be under way.
-      return control.ctl > 0 ? { kind: 'nothing' } : write([command.created, ...(command.inherited ?? [])]);
+      return control.ctl > 0
+        ? { kind: 'nothing' }
+        : write(command.inherited ? [command.created, ...command.inherited] : [command.created]);
     case 'append':
       return decideExternal(control, command, context);
     case 'attempt':
