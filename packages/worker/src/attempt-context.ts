@@ -11,7 +11,7 @@ import { waitCalls } from './waits.ts';
 export function attemptContext(place: DurablePlace): TaskContext {
   const { assignment, blobs, signal, teller } = place;
   const calls = new DurableCalls(place);
-  const files = new Set<string>();
+  let files: Set<string> | undefined;
 
   return {
     ...facts(assignment),
@@ -87,7 +87,8 @@ export function attemptContext(place: DurablePlace): TaskContext {
       ),
 
     file(name, content, { type, key }) {
-      const before = files.has(name);
+      const before = files?.has(name) ?? false;
+      files ??= new Set();
       files.add(name);
       const body = async () => {
         const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content;

@@ -40,11 +40,11 @@ const abandoned = Symbol('abandoned');
 /** An attempt's durable calls: answered from the journal where it holds them, else done and written to the log. */
 export class DurableCalls {
   readonly #place: DurablePlace;
-  readonly #checkpoints: Map<string, Journal['checkpoints'][string]>;
+  /** saved in this attempt */
+  #saved: Map<string, Journal['checkpoints'][string]> | undefined;
 
   constructor(place: DurablePlace) {
     this.#place = place;
-    this.#checkpoints = new Map(Object.entries(place.assignment.journal.checkpoints));
   }
 
   async step<T>(name: string, fn: (step: StepContext) => Promise<T> | T, options: StepOptions = {}): Promise<T> {
@@ -90,11 +90,12 @@ export class DurableCalls {
     const { replay, blobs, teller } = this.#place;
     return this.#run(async () => {
       const { stored, value } = await seal(blobs, state, `The checkpoint "${key}"`);
-      const known = this.#checkpoints.get(key);
+      const known = this.#checkpoint(key);
       const same = isDeepStrictEqual(known?.state, stored) || isDeepStrictEqual(known?.state, value);
       if (known && replay.awaits(known.seq)) return same ? replay.answer(known.seq, undefined) : undefined;
       if (same) return;
-      this.#checkpoints.set(key, { seq: 0, state: stored });
+      this.#saved ??= new Map();
+      this.#saved.set(key, { seq: 0, state: stored });
       const seq = await teller.write({ type: 'checkpoint.saved', data: { key, state: stored } });
       return replay.answer(seq, undefined);
     });
@@ -102,11 +103,17 @@ export class DurableCalls {
 
   async load(key: string): Promise<Json | undefined> {
     const { replay, blobs } = this.#place;
-    const known = this.#checkpoints.get(key);
+    const known = this.#checkpoint(key);
     if (!known) return undefined;
     // A copy: what the handler does to it would otherwise be what it is compared with when it is saved.
     const state = async () => structuredClone(await unseal(blobs, known.state));
     return this.#run(() => (replay.awaits(known.seq) ? replay.answer(known.seq, state()) : state()));
+  }
+
+  /** The state as it was saved last, in this attempt or before. */
+  #checkpoint(key: string): Journal['checkpoints'][string] | undefined {
+    const { checkpoints } = this.#place.assignment.journal;
+    return this.#saved?.get(key) ?? (Object.hasOwn(checkpoints, key) ? checkpoints[key] : undefined);
   }
 
   /** Finds a call in the log; one that contradicts the log ends the attempt. */

@@ -20,7 +20,7 @@ export class Parking {
   readonly #exits: Exits;
   readonly #waits = new Map<string, (answer: WaitView) => void>();
   /** of waits that ended before their caller began to wait */
-  readonly #early = new Map<string, WaitView>();
+  #early: Map<string, WaitView> | undefined;
   #running = 0;
   #begun = 0;
   #checking = false;
@@ -55,7 +55,7 @@ export class Parking {
   wait(id: string): Promise<WaitView> {
     return new Promise((resolve) => {
       this.#waits.set(id, resolve);
-      const early = this.#early.get(id);
+      const early = this.#early?.get(id);
       if (early) this.answer(early);
       else this.#consider();
     });
@@ -66,6 +66,7 @@ export class Parking {
     if (ended.status === 'cancelled') return;
     const resolve = this.#waits.get(ended.id);
     if (!resolve) {
+      this.#early ??= new Map();
       this.#early.set(ended.id, ended);
       return;
     }
