@@ -66,7 +66,9 @@ function created(nodes: NodeFold, { data, at }: EventOf<'run.created'>): void {
   view.external = data.external ?? false;
   view.createdAt = at;
   Object.assign(view, pick(data, 'version', 'owner', 'lineage'));
-  nodes.begin(data.nodes);
+  // It is the event's own graph, and that of other runs of the same workflow, until it grows.
+  view.graph = data.nodes;
+  nodes.enter(data.nodes);
 }
 
 function graphUpdated(nodes: NodeFold, { data }: EventOf<'graph.updated'>): void {

@@ -27,16 +27,9 @@ export class NodeFold {
     return graphIndex(this.view.graph);
   }
 
-  /** The run's first nodes. The graph is that of its event, and of other runs of the same workflow, until it grows. */
-  begin(graph: GraphNode[]): void {
-    this.view.graph = graph;
-    for (const definition of graph) this.add(definition.id, definition);
-    for (const { id } of graph) this.imply(id);
-  }
-
   /** Adds nodes to the graph and the run. They may need nodes that have ended, and be handled by nodes that are there. */
   addAll(added: readonly GraphNode[]): void {
-    const graph = this.growingGraph();
+    const graph = own(this.view, 'graph', this.fresh ?? grown);
     for (const definition of added) {
       graph.push(definition);
       const handler = errorTarget(definition);
@@ -45,18 +38,13 @@ export class NodeFold {
       node.handles ??= { total: 0, failed: 0, well: 0 };
       own(node, 'handles', this.fresh).total += 1;
     }
-    for (const definition of added) this.add(definition.id, definition);
-    for (const { id } of added) this.imply(id);
+    this.enter(added);
   }
 
-  growingGraph(): GraphNode[] {
-    const { view, fresh } = this;
-    if (fresh) return own(view, 'graph', fresh);
-    if (!grown.has(view.graph)) {
-      view.graph = view.graph.slice();
-      grown.add(view.graph);
-    }
-    return view.graph;
+  /** Adds nodes of the graph to the run. */
+  enter(added: readonly GraphNode[]): void {
+    for (const definition of added) this.add(definition.id, definition);
+    for (const { id } of added) this.imply(id);
   }
 
   /** Turns a forEach into its items. */
@@ -131,11 +119,11 @@ export class NodeFold {
     counts[to] += 1;
     if (from === 'running' && this.isUnleased(node)) this.view.unleased -= 1;
     if (to === 'running' && this.isUnleased(node)) this.view.unleased += 1;
-    if (node.ready) delete node.ready;
+    if (from === 'pending') delete node.ready;
     if (from === 'waiting') delete node.waits;
     if (from === 'retrying') delete node.nextAt;
     if (from === 'waiting' || from === 'retrying') node.left = from;
-    else if (node.left) delete node.left;
+    else delete node.left;
     node.status = to;
     const { seq, at } = this.event;
     if (to === 'queued') {
@@ -148,7 +136,7 @@ export class NodeFold {
       node.endedSeq = seq;
       node.endedAt = at;
       for (const id in node.openWaits) closeWait(this.view, id, this.event, this.fresh);
-      if (node.openWaits) delete node.openWaits;
+      delete node.openWaits;
     }
     this.trace?.nodes.push({ id: node.id, from, to });
   }
@@ -201,8 +189,7 @@ export class NodeFold {
         this.restart(node);
         const task = event.data.task ?? node.task ?? (this.isUnleased(node) ? undefined : node.id);
         if (task !== undefined) node.task = task;
-        if (event.data.version !== undefined) node.version = event.data.version;
-        if (event.data.worker !== undefined) node.worker = event.data.worker;
+        Object.assign(node, pick(event.data, 'version', 'worker'));
         break;
       }
       case 'node.retrying':
@@ -219,9 +206,8 @@ export class NodeFold {
         node.lost = 0;
         break;
       case 'node.completed':
-        if (event.data.output !== undefined) node.output = event.data.output;
-        if (event.data.reused !== undefined) node.reused = event.data.reused;
-        if (node.error) delete node.error;
+        Object.assign(node, pick(event.data, 'output', 'reused'));
+        delete node.error;
         break;
       case 'node.failed':
         node.error = event.data.error;
@@ -287,7 +273,7 @@ export class NodeFold {
 }
 
 /** Graphs that belong to one view alone, which is folded in place. */
-const grown = new WeakSet<GraphNode[]>();
+const grown: Fresh = new WeakSet();
 
 /** A result that was copied from an ancestor is written when the run is, to nodes that were queued by that alone. */
 function stateBefore(node: NodeView, event: EventOf<NodeMove>): NodeState {
