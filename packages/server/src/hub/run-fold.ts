@@ -18,7 +18,7 @@ type Snapshots = Pick<Store, 'readSnapshot' | 'writeSnapshot'>;
 /** events that are folded in one turn of the event loop */
 const SLICE = 256;
 /** turns per slice of a fold that nobody waits for: an idle server hardly notices, a busy one gives it little */
-const PATIENT_TURNS = 32;
+const PATIENT_TURNS = 8;
 /** events behind, from which on the stored snapshot may be nearer than what was folded here */
 const FAR = 1_024;
 
