@@ -35,8 +35,7 @@ async function followRun(): Promise<void> {
       if (platform.over) client.socket.close();
     });
     await client.closed;
-    // The client's own wait between two tries, as its text has one.
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await vi.waitFor(() => fetch(`${server.url}/api/health`), patience).catch(() => undefined);
   }
 }
 

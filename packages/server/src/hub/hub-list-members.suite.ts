@@ -20,10 +20,7 @@ export function hubListMembersSuite(open: OpenWriter): void {
 
   beforeEach(async () => {
     writer = await fresh();
-    hub = writer.hub();
-    for (const run of ['a', 'b']) await writer.create(run);
-    // It looks back on what was committed: what happens from now on is new to it.
-    await hub.recheck();
+    hub = await writer.hubBeside('a', 'b');
   });
 
   type ListFrame = Extract<ClientFrame, { type: 'list' }>;

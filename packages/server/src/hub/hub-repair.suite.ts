@@ -21,10 +21,7 @@ export function hubRepairSuite(open: OpenWriter): void {
 
   beforeEach(async () => {
     writer = await fresh();
-    hub = writer.hub();
-    await writer.create('r');
-    // It looks back on what was committed: what happens from now on is new to it.
-    await hub.recheck();
+    hub = await writer.hubBeside('r');
   });
 
   async function follow(run: string, after: number): Promise<FakeConnection> {

@@ -20,10 +20,7 @@ export function hubRunSubscriptionSuite(open: OpenWriter): void {
 
   beforeEach(async () => {
     writer = await fresh();
-    hub = writer.hub();
-    await writer.create('r');
-    // It looks back on what was committed: what happens from now on is new to it.
-    await hub.recheck();
+    hub = await writer.hubBeside('r');
   });
 
   function connect(who: Partial<Principal> = {}): { connection: FakeConnection; session: Session } {

@@ -75,6 +75,14 @@ export class LogWriter {
     return hub;
   }
 
+  /** A hub beside new runs: it has looked back on their creation, and what is written from now on is new to it. */
+  async hubBeside(...runs: string[]): Promise<Hub> {
+    const hub = this.hub();
+    for (const run of runs) await this.create(run);
+    await hub.recheck();
+    return hub;
+  }
+
   /** The cursor of who has read so far. */
   cursor(seq: number): string {
     return `${this.store.epoch}:${seq}`;
