@@ -56,7 +56,10 @@ export function hasScope(principal: Principal, scope: Scope): boolean {
 }
 
 /** Whether this principal may see runs of this owner: a user their own, an operator the tenant's. */
-export function maySee(principal: Principal, run: { id: string; owner?: string; tags?: readonly string[] }): boolean {
+export function maySee(
+  principal: Principal,
+  run: { id: string; owner?: string | undefined; tags?: readonly string[] },
+): boolean {
   const { only } = principal;
   if (only?.run !== undefined && only.run !== run.id) return false;
   if (only?.tag !== undefined && !run.tags?.includes(only.tag)) return false;

@@ -26,7 +26,7 @@ import type { Files } from '../files/files.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { DueRow, LeaseRow, RunKey, Store } from '../store/store.ts';
 import { withoutExpired } from './checkpoint.ts';
-import type { DueCommand, Prepared, UserCommand } from './command.ts';
+import type { DueCommand, EngineCommand, Prepared, UserCommand } from './command.ts';
 import { CommitLoop, type Committed } from './commit-loop.ts';
 import { type Created, type CreateRate, Creation, hashOf } from './creation.ts';
 import { forkOf, retryOf } from './descent.ts';
@@ -136,9 +136,10 @@ class RunEngine implements Engine {
   async append(caller: Caller, run: string, append: Append): Promise<AppendAnswer> {
     const events = await this.#check(caller, append.events);
     const key = { tenant: caller.tenant, run };
-    const { producer } = append;
-    const answer = await this.#loop.submit(key, { type: 'append', events, ...(producer ? { producer } : {}) });
-    return { seq: answer.seq, ...(answer.repeated ? { repeated: true } : {}) };
+    const command: EngineCommand = { type: 'append', events };
+    if (append.producer) command.producer = append.producer;
+    const { seq, repeated } = await this.#loop.submit(key, command);
+    return repeated ? { seq, repeated } : { seq };
   }
 
   async command(
@@ -242,6 +243,11 @@ class RunEngine implements Engine {
     return this.#workflows.list(tenant);
   }
 
+  known(key: RunKey): ReturnType<Engine['known']> {
+    const control = this.#residents.get(key)?.control;
+    return control && { id: key.run, owner: control.owner, tags: control.tags };
+  }
+
   async control(key: RunKey): Promise<{ control: ControlView; head: number } | undefined> {
     try {
       const { control, head } = await this.#resident(key);
@@ -283,13 +289,8 @@ class RunEngine implements Engine {
 
   /** An expired lease ends by an event; nothing happens where it was renewed meanwhile. */
   async expire(lease: LeaseRow, expiredAt: number): Promise<void> {
-    await this.#loop.submit(lease, {
-      type: 'lost',
-      node: lease.node,
-      attempt: lease.attempt,
-      reason: 'lease_expired',
-      expiredAt,
-    });
+    const { node, attempt } = lease;
+    await this.#loop.submit(lease, { type: 'lost', node, attempt, reason: 'lease_expired', expiredAt });
   }
 
   async hang(lease: LeaseRow): Promise<void> {

@@ -88,6 +88,8 @@ export interface Engine {
   putWorkflow(caller: Caller, definition: WorkflowDefinition): Promise<{ name: string; hash: string }>;
   workflows(tenant: string): Promise<(WorkflowDefinition & { hash: string })[]>;
 
+  /** What never changes of a run that is in memory: whose it is. */
+  known(key: RunKey): { id: string; owner: string | undefined; tags: readonly string[] } | undefined;
   /** The committed control view; undefined = no such run. Never changed by the caller. */
   control(key: RunKey): Promise<{ control: ControlView; head: number } | undefined>;
 

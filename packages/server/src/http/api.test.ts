@@ -101,6 +101,17 @@ describe('[API-5] appending to an external run', () => {
     });
   });
 
+  test('[API-27] who may see a run that is in memory is known without a question to the store', async () => {
+    const run = await external();
+    const asked = vi.spyOn(served.server.store, 'runRow');
+    await append(run, note('a'));
+    expect(asked).not.toHaveBeenCalled();
+    expect((await served.ask('stranger', 'POST', `/api/runs/${run}/events`, note('b'))).body.code).toBe(
+      'run_not_found',
+    );
+    asked.mockRestore();
+  });
+
   test('by a producer: a repeat writes nothing twice, a hole and an old term are refused', async () => {
     const run = await external();
     const by = (term: number, sequence: number) => ({

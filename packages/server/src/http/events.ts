@@ -9,7 +9,7 @@ import {
 } from '@millrace/protocol';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import type { Principal } from '../auth/auth.ts';
+import { maySee, type Principal } from '../auth/auth.ts';
 import type { LogPage, RunRow } from '../store/store.ts';
 import { sse } from '../transport/sse.ts';
 import { headersOf } from './event-stream.ts';
@@ -88,13 +88,21 @@ export const events =
         },
       },
       async (request) => {
-        await visibleRun(store, principalOf(request), request.params.id);
+        const principal = principalOf(request);
+        const { id } = request.params;
+        // Whose a run is never changes: of one in memory the store is not asked.
+        const known = engine.known({ tenant: principal.tenant, run: id });
+        if (!known || !maySee(principal, known)) await visibleRun(store, principal, id);
         const producer = producerOf(request.headers);
         const list = Array.isArray(request.body) ? request.body : [request.body];
-        return engine.append(callerOf(request), request.params.id, {
-          events: asEvents(list),
-          ...(producer === undefined ? {} : { producer }),
-        });
+        const append = { events: asEvents(list), ...(producer === undefined ? {} : { producer }) };
+        try {
+          return await engine.append(callerOf(request), id, append);
+        } catch (error) {
+          // It may have been deleted since.
+          if (error instanceof MillraceError && error.code === 'run_not_found') await visibleRun(store, principal, id);
+          throw error;
+        }
       },
     );
   };

@@ -198,4 +198,8 @@ test('[API-26] a run that was deleted is 410 run_deleted wherever it is named, a
   const stream = await served.ask('root', 'GET', `/api/runs/${run}/events`, undefined, { accept: 'text/event-stream' });
   expect(stream.body.code).toBe('run_deleted');
   expect((await get('stranger', `/api/runs/${run}`)).code).toBe('run_not_found');
+  const going = await outside('root');
+  await served.server.store.deleteRun({ tenant: 'default', run: going });
+  const late = { type: 'log', data: { level: 'info', message: 'late' } };
+  expect((await served.ask('root', 'POST', `/api/runs/${going}/events`, late)).body.code).toBe('run_deleted');
 });
