@@ -116,8 +116,13 @@ function rowOf({ tenant, run, node, task, version, queue, priority, at }: Stored
   return { tenant, run, node, task, ...(version === null ? {} : { version }), queue, priority, at };
 }
 
+/** As a row arrives that is read by its columns. */
 function decoded<Row extends StoredRow>(row: Row): Row {
-  const { tenant, run, node, task, version, queue } = row;
-  const names = { tenant: nameOut(tenant), run: nameOut(run), node: nameOut(node), task: nameOut(task) };
-  return { ...row, ...names, version: version === null ? null : nameOut(version), queue: nameOut(queue) };
+  row.tenant = nameOut(row.tenant);
+  row.run = nameOut(row.run);
+  row.node = nameOut(row.node);
+  row.task = nameOut(row.task);
+  row.queue = nameOut(row.queue);
+  if (row.version !== null) row.version = nameOut(row.version);
+  return row;
 }

@@ -204,8 +204,7 @@ describe('two servers', () => {
       ),
     );
     const [one, other] = [new Set(told.slice(0, 2).flat()), new Set(told.slice(2).flat())];
-    expect(one.intersection(other)).toEqual(new Set());
-    expect([...one.union(other)].sort()).toEqual(names);
+    expect([...one, ...other].sort()).toEqual(names);
     expect(await run(url, 'SELECT deadlocks::int FROM pg_stat_database WHERE datname = current_database()')).toEqual([
       { deadlocks: 0 },
     ]);
