@@ -1,3 +1,4 @@
+import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import type { Database } from 'better-sqlite3';
 import type { LeaseRow, QueueRow, RunRowChange } from './store.ts';
 import { BETWEEN } from './store-sqlite-heads.ts';
@@ -28,13 +29,14 @@ export interface EntryText {
   text: string;
 }
 
+/** A record of this length is compressed: that takes less time than the pages it saves. */
+const LONG = 8 * 1024;
+
 /** The table journal: what makes a commit durable before the tables of its runs are written. */
 export function sqliteJournal(db: Database) {
   const last = db.prepare<[], number | null>('SELECT max(n) FROM journal').pluck();
-  const insert = db.prepare('INSERT INTO journal (n, entries, text) VALUES (?, ?, ?)');
-  const all = db.prepare<[], { n: number; entries: string; text: string }>(
-    'SELECT n, entries, text FROM journal ORDER BY n',
-  );
+  const insert = db.prepare('INSERT INTO journal (n, record) VALUES (?, ?)');
+  const all = db.prepare<[], { n: number; record: string | Buffer }>('SELECT n, record FROM journal ORDER BY n');
   const trim = db.prepare('DELETE FROM journal WHERE n < ?');
   let kept = 0;
 
@@ -42,14 +44,25 @@ export function sqliteJournal(db: Database) {
     /** The newest row is never trimmed away, so numbers go on after a restart. */
     last: (): number => last.get() ?? 0,
 
-    append(n: number, parts: readonly EntryText[]): void {
+    /** Answers the parts' texts, cut from the record: one string for all of them is less to keep than one each. */
+    append(n: number, parts: readonly EntryText[]): string[] {
+      const entries = JSON.stringify(parts.map(({ entry }) => entry));
       const texts = parts.filter(({ entry }) => entry.count > 0).map(({ text }) => text);
-      insert.run(n, JSON.stringify(parts.map(({ entry }) => entry)), texts.join(BETWEEN));
+      const record = [entries, ...texts].join(BETWEEN);
+      insert.run(n, record.length >= LONG ? zstdCompressSync(record) : record);
+      let end = entries.length;
+      return parts.map(({ entry, text }) => {
+        if (entry.count === 0) return '';
+        const start = end + BETWEEN.length;
+        end = start + text.length;
+        return record.slice(start, end);
+      });
     },
 
     *replay(): Generator<EntryText & { n: number }> {
-      for (const { n, entries, text } of all.all()) {
-        const texts = text.split(BETWEEN);
+      for (const { n, record } of all.all()) {
+        const plain = typeof record === 'string' ? record : zstdDecompressSync(record).toString();
+        const [entries = '', ...texts] = plain.split(BETWEEN);
         let place = 0;
         for (const entry of JSON.parse(entries) as Entry[]) {
           yield { n, entry, text: texts.slice(place, place + entry.count).join(BETWEEN) };

@@ -1,3 +1,4 @@
+import { zstdCompressSync } from 'node:zlib';
 import { CHUNK, controlPlaces } from './store-sqlite-chunks.ts';
 import { BETWEEN, type Head, type TailText } from './store-sqlite-heads.ts';
 import type { EntryText } from './store-sqlite-journal.ts';
@@ -5,6 +6,8 @@ import type { SqliteTables } from './store-sqlite-tables.ts';
 
 /** What a row is reckoned at beside the texts; bytes. */
 const ROW = 512;
+/** A chunk of this length is compressed when it is written: that takes less time than the pages it saves. */
+const COLD = 16 * 1024;
 
 /**
  * Brings the memory up to commit `n`, which is durable: what its entries changed of a run is late from now on, until
@@ -62,10 +65,9 @@ export function settleRun(tables: SqliteTables, head: Head, n: number, credit = 
   while (late.tail.length > 0) {
     if (spent > 0 && spent >= credit) break;
     const { texts, length } = nextChunk(late.tail);
-    putChunks(tables, head, texts);
+    loose += putChunks(tables, head, texts);
     late.tail = late.tail.slice(texts.length);
     spent += length;
-    loose += length;
     tables.places.late.grow(late, -length);
   }
   if (late.tail.length > 0) {
@@ -96,10 +98,16 @@ function nextChunk(tail: readonly TailText[]): { texts: TailText[]; length: numb
   return { texts: tail.slice(0, texts), length };
 }
 
-/** Writes texts as a chunk, or as several where one commit wrote more than a few chunks hold. */
-function putChunks({ chunks }: SqliteTables, head: Head, texts: readonly TailText[]): void {
-  const put = (seq: number, count: number, controls: readonly number[], text: string) => {
+/**
+ * Writes texts as a chunk, or as several where one commit wrote more than a few chunks hold. Answers the length of what
+ * was too short to be compressed at once.
+ */
+function putChunks({ chunks }: SqliteTables, head: Head, texts: readonly TailText[]): number {
+  let loose = 0;
+  const put = (seq: number, count: number, controls: readonly number[], plain: string) => {
     const through = seq + count - 1;
+    const text = plain.length >= COLD ? zstdCompressSync(plain) : plain;
+    if (text === plain) loose += plain.length;
     chunks.put(head.id, { seq, through, controls: controlPlaces(controls, seq, count), text });
     head.stored = through;
   };
@@ -111,7 +119,10 @@ function putChunks({ chunks }: SqliteTables, head: Head, texts: readonly TailTex
     count += piece.count;
   }
   const text = texts.length === 1 ? (texts[0] as TailText).text : texts.map((piece) => piece.text).join(BETWEEN);
-  if (text.length <= 4 * CHUNK) return put(seq, count, controls, text);
+  if (text.length <= 4 * CHUNK) {
+    put(seq, count, controls, text);
+    return loose;
+  }
   let first = seq;
   let taken: string[] = [];
   let length = 0;
@@ -129,4 +140,5 @@ function putChunks({ chunks }: SqliteTables, head: Head, texts: readonly TailTex
     if (length >= CHUNK) flush();
   }
   flush();
+  return loose;
 }

@@ -9,10 +9,12 @@ import type { SqliteTables } from './store-sqlite-tables.ts';
 const PLACES = 1_000_000;
 /** What a part is reckoned at beside its texts; bytes. */
 const PART = 512;
+/** How much is settled at a time: this part of what may be late. Runs that are settled together share pages. */
+const SLICES = 16;
 
 /**
- * Commits batches: a transaction writes one row of the journal, and on the way a slice of what earlier commits left
- * late, about twice as much as a commit adds. So a commit dirties few pages, the journal stays short, and no commit
+ * Commits batches: a transaction writes one row of the journal, and every so often a slice of what earlier commits left
+ * late, at most about twice as much as they added since the last one. So a commit dirties few pages, the journal stays short, and no commit
  * waits for a heap of old work.
  */
 export class SqliteWriter {
@@ -100,30 +102,33 @@ export class SqliteWriter {
     const n = this.#n + 1;
     const accepted: Accepted[] = [];
     const traces: PartTrace[] = [];
+    let texts: string[] = [];
     this.#transaction(() => {
       if (settles) this.#settleSome();
       let place = n * PLACES;
       const turn = { at: batch.at, nextPlace: () => place++ };
       for (const part of batch.parts) {
         const decided = decidePart(this.#tables, part, turn);
-        traces.push(traceOf(decided));
+        traces.push(traceOf(decided, batch.at));
         if (typeof decided !== 'string') accepted.push(decided);
       }
-      if (accepted.length > 0) journal.append(n, accepted);
+      if (accepted.length > 0) texts = journal.append(n, accepted);
       commits.insert(batch, traces);
     });
-    for (const one of accepted) {
-      applyEntry(this.#tables, one.head, one, n);
-      if (one.stored) one.head.fresh = false;
-      this.#credit += 2 * (one.text.length + PART);
+    for (const [place, { head, entry, stored }] of accepted.entries()) {
+      const text = texts[place] as string;
+      applyEntry(this.#tables, head, { entry, text }, n);
+      if (stored) head.fresh = false;
+      this.#credit += 2 * (text.length + PART);
     }
     if (accepted.length > 0) this.#n = n;
-    return resultOf(traces);
+    return resultOf(traces, batch.at);
   }
 
   #settleSome(): void {
     const { late } = this.#tables.places;
-    while (this.#credit > 0 && this.#isLate) {
+    const kept = this.#limit * (1 - 1 / SLICES);
+    while (this.#credit > 0 && (this.#settling || late.bytes > kept)) {
       const [oldest] = late.all;
       const head = this.#settling ?? oldest;
       if (!head) break;
@@ -135,8 +140,9 @@ export class SqliteWriter {
   }
 }
 
-function traceOf(decided: Accepted | PartRefusal): PartTrace {
+function traceOf(decided: Accepted | PartRefusal, batchAt: number): PartTrace {
   if (typeof decided === 'string') return decided;
   const { run, seq, count, at } = decided.entry;
-  return [run, seq, count, at];
+  if (at !== batchAt) return [run, seq, count, at];
+  return count === 1 ? [run, seq] : [run, seq, count];
 }
