@@ -24,7 +24,7 @@ interface Answered {
 const FIND = `SELECT json_build_object('heads', heads, 'at', at, 'ats', ats, 'reasons', reasons) AS answer
   FROM millrace.commits WHERE server = $1 AND n = $2`;
 
-/** A producer was not what the decision saw, and the batch was undone for it. */
+/** Something was not what the decision saw, and the batch was undone for it: a producer, or a row that is there. */
 const CONTRADICTED = 'MR001';
 
 /** ms between two tries to learn what became of a batch; the first is made at once */
@@ -50,7 +50,7 @@ export async function commitBatch(database: PostgresDatabase, batch: Batch): Pro
       return resultOf(row?.answer, batch, numbers);
     } catch (error) {
       if (isRepeated(error)) written = true;
-      else if (isContradicted(error)) values = commitValues(batch, numbers, true);
+      else if (isContradicted(error) && tries < TRIES) values = commitValues(batch, numbers, true);
       else if (lacksPartition(error) && tries < TRIES) await database.makePartitions();
       else if (!isUndone(error) || tries >= TRIES) {
         unsure ||= written || (isLost(error) && !(error instanceof Unsent));
@@ -65,7 +65,8 @@ export async function commitBatch(database: PostgresDatabase, batch: Batch): Pro
 const isRepeated = (error: unknown): boolean =>
   error instanceof DatabaseError && error.code === UNIQUE_VIOLATION && error.constraint === 'commits_pkey';
 
-const isContradicted = (error: unknown): boolean => error instanceof DatabaseError && error.code === CONTRADICTED;
+const isContradicted = (error: unknown): boolean =>
+  error instanceof DatabaseError && (error.code === CONTRADICTED || error.code === UNIQUE_VIOLATION);
 
 const lacksPartition = (error: unknown): boolean =>
   error instanceof DatabaseError && error.code === CHECK_VIOLATION && error.table === 'events';

@@ -10,6 +10,8 @@ import { postgres0001gates } from './migrations/postgres-0001-gates.ts';
 import { postgres0001rows } from './migrations/postgres-0001-rows.ts';
 import { postgres0002commit } from './migrations/postgres-0002-commit.ts';
 import { postgres0002judge } from './migrations/postgres-0002-judge.ts';
+import { postgres0004 } from './migrations/postgres-0004.ts';
+import { postgres0004commit } from './migrations/postgres-0004-commit.ts';
 import { clientConfig, inTransaction, PostgresConnection, type Query, queryOf } from './store-postgres-connection.ts';
 import { failureOf, OLDEST, type PostgresPlace, readOnly, tooOld } from './store-postgres-failure.ts';
 import { RunNumbers } from './store-postgres-numbers.ts';
@@ -39,6 +41,7 @@ const migrations: readonly { sql: string; minReader: number }[] = [
     minReader: 1,
   },
   { sql: [postgres0002judge, postgres0002commit].join('\n'), minReader: 1 },
+  { sql: [postgres0004, postgres0004commit].join('\n'), minReader: 1 },
 ];
 
 /** Whoever changes the layout, the partitions or the epoch holds this lock; ten servers may start at once. */
