@@ -46,24 +46,22 @@ export function postgresRuns({ query }: PostgresConnection) {
       return keys.map((_, place) => byPlace.get(place + 1));
     },
 
-    /**
-     * An index holds a tenant's runs by public status: a page is merged from the newest of each. Those of an owner or of
-     * a tag are fewer, and found by that.
-     */
     async rows(asked: RunRowQuery): Promise<{ rows: RunRow[]; total: number }> {
       const { conditions, values, merged } = conditionsOf(asked);
       const more = [...values];
       const place = (value: unknown) => `$${more.push(value)}`;
       const { before } = asked;
-      const older = before === undefined ? '' : `AND s.run < (${NUMBER} AND run = ${place(nameIn(before))})`;
-      const newest = `ORDER BY s.run DESC LIMIT ${place(asked.limit)}`;
+      const number = before === undefined ? '' : `(${NUMBER} AND run = ${place(nameIn(before))})`;
+      const older = number && (merged ? `AND -s.run > -${number}` : `AND s.run < ${number}`);
+      const limit = `LIMIT ${place(asked.limit)}`;
       const some = (among: string) =>
-        `SELECT s.run, s.status, s.text FROM millrace.summaries s WHERE ${conditions} AND ${among} ${older} ${newest}`;
+        `SELECT s.run, s.status, s.text FROM millrace.summaries s WHERE ${conditions} AND ${among} ${older}`;
       const found = merged
-        ? `unnest($2::text[]) AS w(shown) CROSS JOIN LATERAL (${some('s.shown = w.shown')}) AS s`
+        ? `unnest($2::text[]) AS w(shown) CROSS JOIN LATERAL (${some('s.shown = w.shown')} ORDER BY -s.run ${limit}) AS s`
         : `(${some(AMONG)}) AS s`;
+      const page = `SELECT ${FIELDS} FROM ${found} JOIN millrace.runs r ON r.id = s.run ORDER BY s.run DESC ${limit}`;
       const [rows, counted] = await Promise.all([
-        query<StoredRun>(`SELECT ${FIELDS} FROM ${found} JOIN millrace.runs r ON r.id = s.run ${newest}`, more),
+        query<StoredRun>(page, more),
         query<{ total: number }>(
           `SELECT count(*) AS total FROM millrace.summaries s WHERE ${conditions} AND ${AMONG}`,
           values,
@@ -98,12 +96,13 @@ export function postgresRuns({ query }: PostgresConnection) {
 }
 
 /**
- * An index holds a tenant's runs by public status, so a page is `merged` from the newest of each. Those of an owner or of
- * a tag are found by that. The second value is the statuses, null = any.
+ * An index holds a tenant's runs by public status, newest first: a page is `merged` from the first of each. Where more is
+ * asked, Postgres chooses what to begin with. The second value is the statuses; null = any, where others are fewer.
  */
 function conditionsOf({ tenant, owner, workflow, queue, tag, status }: RunRowQuery) {
-  const merged = owner === undefined && tag === undefined;
-  const values: unknown[] = [nameIn(tenant), status ? [...new Set(status)] : merged ? STATUSES : null];
+  const merged = [owner, workflow, queue, tag].every((one) => one === undefined);
+  const few = owner !== undefined || tag !== undefined;
+  const values: unknown[] = [nameIn(tenant), status ? [...new Set(status)] : few ? null : STATUSES];
   const place = (value: unknown) => `$${values.push(value)}`;
   const conditions = ['s.tenant = $1'];
   if (owner !== undefined) conditions.push(`s.owner = ${place(nameIn(owner))}`);

@@ -94,7 +94,7 @@ BEGIN
           WITH ORDINALITY AS k(id, fence, count, control, ends, part)
         WHERE k.id > 0 AND k.fence >= 0 ORDER BY k.id
       ) AS k
-      WHERE r.id = k.id AND r.ctl = k.fence AND NOT r.ended AND NOT r.gone
+      WHERE r.id BETWEEN k.id AND k.id AND r.ctl = k.fence AND NOT r.ended AND NOT r.gone
       RETURNING k.part, r.head - k.count AS before, r.head, r.at
     ), there AS (
       SELECT m.part, m.before, m.head, m.at FROM moved m
@@ -161,22 +161,22 @@ BEGIN
       status = r.status, shown = r.shown, text = r.text, at = CASE
         WHEN p_ends[r.part] = 1 OR r.status <> s.status OR r.shown <> s.shown THEN v_ats[r.part] ELSE s.at END
     FROM unnest(p_row_parts, p_statuses, p_shown, p_texts, p_workflows) AS r(part, status, shown, text, workflow)
-    WHERE r.workflow IS NULL AND s.run = v_ids[r.part];
+    WHERE r.workflow IS NULL AND s.run BETWEEN v_ids[r.part] AND v_ids[r.part];
   END IF;
   IF cardinality(p_dequeue_parts) > 0 THEN
     DELETE FROM millrace.queue q USING unnest(p_dequeue_parts, p_dequeue_nodes) AS d(part, node)
-    WHERE q.run = v_ids[d.part] AND q.node = d.node;
+    WHERE q.run = ANY (ARRAY[v_ids[d.part]]) AND q.node = d.node;
   END IF;
   IF cardinality(p_release_parts) > 0 THEN
     DELETE FROM millrace.leases l USING (
       SELECT v_ids[r.part] AS run, r.node FROM unnest(p_release_parts, p_release_nodes) AS r(part, node) ORDER BY 1, 2
-    ) AS r WHERE l.run = r.run AND l.node = r.node;
+    ) AS r WHERE l.run = ANY (ARRAY[r.run]) AND l.node = r.node;
   END IF;
   IF p_careful THEN
     DELETE FROM millrace.leases l USING unnest(p_lease_parts, p_lease_nodes) AS t(part, node)
-    WHERE l.run = v_ids[t.part] AND l.node = t.node;
+    WHERE l.run = ANY (ARRAY[v_ids[t.part]]) AND l.node = t.node;
     DELETE FROM millrace.queue q USING unnest(p_queue_parts, p_queue_nodes) AS t(part, node)
-    WHERE q.run = v_ids[t.part] AND q.node = t.node;
+    WHERE q.run = ANY (ARRAY[v_ids[t.part]]) AND q.node = t.node;
   END IF;
   IF cardinality(p_lease_parts) > 0 THEN
     INSERT INTO millrace.leases (run, node, attempt, worker, boot, expires)
@@ -236,7 +236,7 @@ BEGIN
     UPDATE millrace.producers p SET term = m.term, sequence = m.sequence, seq = p_befores[m.part] + 1 + m.last
     FROM unnest(p_parts, p_producers, p_terms, p_sequences, p_was_terms, p_was_sequences, p_lasts)
       AS m(part, id, term, sequence, was_term, was_sequence, last)
-    WHERE p.run = p_ids[m.part] AND p.id = m.id AND p.term = m.was_term AND p.sequence = m.was_sequence;
+    WHERE p.run = ANY (ARRAY[p_ids[m.part]]) AND p.id = m.id AND p.term = m.was_term AND p.sequence = m.was_sequence;
     GET DIAGNOSTICS v_moved = ROW_COUNT;
     IF v_moved < (
       SELECT count(*) FROM unnest(p_parts, p_was_terms) AS m(part, was_term) WHERE m.was_term >= 0 AND p_ids[m.part] > 0

@@ -7,7 +7,7 @@
  * and CONCURRENTLY; the one of events on each partition, under any name: it is then taken for the partition's.
  */
 export const postgres0004 = `
-CREATE INDEX IF NOT EXISTS summaries_by_shown ON millrace.summaries (shown, tenant, run);
+CREATE INDEX IF NOT EXISTS summaries_by_shown ON millrace.summaries (shown, tenant, (-run));
 CREATE INDEX IF NOT EXISTS summaries_silent ON millrace.summaries (status, at) WHERE status <> 'running' OR external;
 DROP INDEX millrace.summaries_by_tenant, millrace.summaries_by_status, millrace.summaries_by_silence;
 ALTER TABLE millrace.summaries SET (fillfactor = 50);
