@@ -135,7 +135,7 @@ test('[STO-162] a program of the second layout reads and writes the same runs be
   expect(await list({ owner: 'ann' })).toEqual(['ours', 'theirs', 'older', 'old']);
 });
 
-test('[STO-163] a batch looks at its own rows only, though the queue and the leases were empty when Postgres last looked', async () => {
+test('[STO-163] a batch and a claim look at their own rows only, though the queue and the leases were empty when Postgres last looked', async () => {
   const url = await databases.ready();
   const client = await clientOf(url);
   const numbers = new RunNumbers();
@@ -148,23 +148,35 @@ test('[STO-163] a batch looks at its own rows only, though the queue and the lea
     );
     return rows[0]?.looked ?? 0;
   };
-  const commit = async (parts: Part[]) => {
-    const batch = { server: 's', n: ++n, at: T0, parts };
+  const lookedIn = async (act: () => Promise<unknown>) => {
     await client.query('BEGIN');
     const before = await looked();
-    const { rows } = await client.query(COMMIT, commitValues(batch, numbers, false));
-    expect(rows).toMatchObject([{ answer: { reasons: [] } }]);
+    await act();
     const after = await looked();
     await client.query('COMMIT');
     return after - before;
   };
+  const commit = (parts: Part[]) =>
+    lookedIn(async () => {
+      const batch = { server: 's', n: ++n, at: T0, parts };
+      const { rows } = await client.query(COMMIT, commitValues(batch, numbers, false));
+      expect(rows).toMatchObject([{ answer: { reasons: [] } }]);
+    });
+  const claimed = () =>
+    lookedIn(() =>
+      client.query(
+        `SELECT * FROM millrace.claimable_1('t', '[{"task": "work", "versions": []}]', NULL, ${T0}, 5, 's', 300)`,
+      ),
+    );
   const producers = [{ id: 'p', term: 1, sequence: 1, was: null, last: 0 }];
   const named = (from: number, size: number) => Array.from({ length: size }, (_, place) => `r${from + place}`);
   const made = (names: string[]) => commit(names.map((name) => newRun(name, { enqueue: [queued(name)] })));
   const started = (names: string[]) =>
     commit(names.map((name) => append(name, { dequeue: ['n'], lease: [lease(name)], producers })));
   const ended = (names: string[]) => commit(names.map((name) => end(name, { release: ['n'] })));
-  const whole = async (names: string[]) => [await made(names), await started(names), await ended(names)];
+  const whole = async (names: string[]) => [
+    ...[await made(names), await claimed(), await started(names), await ended(names)],
+  ];
   await whole(named(0, 1));
   await client.query('ANALYZE');
   // A connection keeps the plan of a statement that it has used a few times.
