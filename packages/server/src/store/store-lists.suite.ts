@@ -83,6 +83,32 @@ export function storeListsSuite(factory: StoreFactory): void {
     });
   });
 
+  test('[STO-161] a list of runs in every public status is newest first and whole, page by page', async () => {
+    const store = await open();
+    const commit = committer(store);
+    const statuses = ['created', 'running', 'paused', 'completed', 'failed', 'cancelled'] as const;
+    const names = Array.from({ length: 60 }, (_, n) => `r${String(n).padStart(2, '0')}`);
+    const statusOf = (n: number) => statuses[Math.floor(n / 7) % 6] as (typeof statuses)[number];
+    const shown = (run: string, status: (typeof statuses)[number]) => row(run, { status, shown: { status } });
+    for (const run of names) await commit([newRun(run, { row: shown(run, 'created') }), newRun(run, { tenant: 'u' })]);
+    await commit(names.map((run, n) => append(run, { events: [control()], row: shown(run, statusOf(n)) })));
+    const newest = names.toReversed();
+    const pages = async (status?: string[]) => {
+      const found: string[] = [];
+      for (let before: string | undefined; ; before = found.at(-1)) {
+        const page = { tenant: 't', limit: 7, ...(status && { status }), ...(before !== undefined && { before }) };
+        const { rows, total } = await store.runRows(page);
+        if (rows.length === 0) return { found, total };
+        found.push(...rows.map(({ run }) => run));
+      }
+    };
+    expect(await pages()).toEqual({ found: newest, total: 60 });
+    for (const asked of [['running'], ['cancelled', 'created'], ['failed', 'failed', 'paused', 'completed']]) {
+      const expected = newest.filter((run) => asked.includes(statusOf(names.indexOf(run))));
+      expect(await pages(asked)).toEqual({ found: expected, total: expected.length });
+    }
+  });
+
   test('[STO-43] a run of another tenant is a run that does not exist', async () => {
     const store = await open();
     const commit = committer(store);

@@ -227,6 +227,25 @@ export function storeLogSuite(factory: StoreFactory): void {
       });
       expect(await store.readControl(key, 5, everything)).toEqual({ seq: 6, through: 6, count: 0, text: '', ...rest });
     });
+
+    test('[STO-160] of control events alone is whole wherever it begins and ends in a long log', async () => {
+      const store = await open();
+      const seqs = [1, 2, 100, 255, 256, 257, 258, 400, 650];
+      const events = Array.from({ length: 700 }, (_, n) => (seqs.includes(n + 1) ? control() : content()));
+      await committer(store)([newRun('r', { events })]);
+      const read = async (after: number, limit: number) => {
+        const page = await store.readControl(key, after, { events: limit, bytes: 1_000_000 });
+        const found = JSON.parse(`[${page?.text}]`) as { seq: number }[];
+        return [found.map(({ seq }) => seq), page?.through];
+      };
+      for (const after of [0, 1, 99, 254, 255, 256, 257, 649, 650, 700]) {
+        const left = seqs.filter((seq) => seq > after);
+        for (const limit of [1, 2, 3, 100]) {
+          const expected = left.slice(0, limit);
+          expect(await read(after, limit)).toEqual([expected, left.length > limit ? expected.at(-1) : 700]);
+        }
+      }
+    });
   });
 
   describe('a snapshot', () => {

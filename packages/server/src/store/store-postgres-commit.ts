@@ -31,7 +31,7 @@ interface Row {
 const FIND = `SELECT json_build_object('heads', heads, 'at', at, 'ats', ats, 'reasons', reasons) AS answer
   FROM millrace.commits WHERE server = $1 AND n = $2`;
 
-/** A producer was not what the decision saw, and the batch was undone for it. */
+/** Something was not what the decision saw, and the batch was undone for it: a producer, or a row that is there. */
 const CONTRADICTED = 'MR001';
 
 /** ms between two tries to learn what became of a batch; the first is made at once */
@@ -64,7 +64,7 @@ export async function commitBatch(
       return row?.found ? { parts, claimable: foundRows(asks, row.found) } : { parts };
     } catch (error) {
       if (isRepeated(error)) written = true;
-      else if (isContradicted(error)) values = [...commitValues(batch, numbers, true), ...look];
+      else if (isContradicted(error) && tries < TRIES) values = [...commitValues(batch, numbers, true), ...look];
       else if (lacksPartition(error) && tries < TRIES) await database.makePartitions();
       else if (!isUndone(error) || tries >= TRIES) {
         unsure ||= written || (isLost(error) && !(error instanceof Unsent));
@@ -79,7 +79,8 @@ export async function commitBatch(
 const isRepeated = (error: unknown): boolean =>
   error instanceof DatabaseError && error.code === UNIQUE_VIOLATION && error.constraint === 'commits_pkey';
 
-const isContradicted = (error: unknown): boolean => error instanceof DatabaseError && error.code === CONTRADICTED;
+const isContradicted = (error: unknown): boolean =>
+  error instanceof DatabaseError && (error.code === CONTRADICTED || error.code === UNIQUE_VIOLATION);
 
 const lacksPartition = (error: unknown): boolean =>
   error instanceof DatabaseError && error.code === CHECK_VIOLATION && error.table === 'events';

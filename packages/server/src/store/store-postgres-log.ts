@@ -14,19 +14,26 @@ interface StoredPage {
   last: number | null;
 }
 
-/** The first of the events that `which` selects: as many as fit into both limits, and at least one. */
-const page = (which: string, limit: string) => `
+/** The first of the given events: as many as fit into both limits, and at least one. */
+const page = (events: string) => `
   SELECT r.head, r.ctl, r.at, r.ended, p.text, p.count, p.last
   FROM millrace.runs r CROSS JOIN LATERAL (
     SELECT string_agg(e.text, ',' ORDER BY e.seq) AS text, count(*) AS count, max(e.seq) AS last
     FROM (
       SELECT e.seq, e.text, row_number() OVER w AS n, sum(octet_length(e.text) + 1) OVER w - 1 AS size
-      FROM millrace.events e WHERE e.run = $1 AND ${which} WINDOW w AS (ORDER BY e.seq) ${limit}
+      FROM (${events}) AS e WINDOW w AS (ORDER BY e.seq)
     ) AS e WHERE e.n = 1 OR e.size <= $4
   ) AS p WHERE r.id = $1 AND NOT r.gone`;
+const events = (which: string) => `SELECT e.seq, e.text FROM millrace.events e WHERE e.run = $1 AND ${which}`;
 // Without a hole in the log, so many events are those up to that seq.
-const LOG = page('e.seq > $2 AND e.seq <= $2::bigint + $3::bigint', '');
-const CONTROL = page('e.control AND e.seq > $2', 'ORDER BY e.seq LIMIT $3');
+const LOG = page(events('e.seq > $2 AND e.seq <= $2::bigint + $3::bigint'));
+/** Up to here no index knows the control events of a run: most runs are no longer, and so few are soon looked through. */
+const HEAD = 256;
+const controls = (which: string) => `(${events(`e.control AND e.seq > $2 AND ${which}`)} ORDER BY e.seq LIMIT $3)`;
+const CONTROL = page(
+  `SELECT * FROM (${controls(`e.seq <= ${HEAD}`)} UNION ALL ${controls(`e.seq > ${HEAD}`)}) AS e
+   ORDER BY e.seq LIMIT $3`,
+);
 
 /** The tables events, snapshots and producers: what is asked of one run. */
 export function postgresLog({ query }: PostgresConnection, numbers: RunNumbers) {

@@ -4,21 +4,23 @@ import { nameIn, shortName } from './store-postgres-names.ts';
 import type { RunNumbers } from './store-postgres-numbers.ts';
 import { queueRow } from './store-postgres-queue-row.ts';
 
-const PARAMETERS = 42;
+const PARAMETERS = 49;
 const PLACES = Array.from({ length: PARAMETERS }, (_, n) => `$${n + 1}`);
-export const COMMIT = `SELECT millrace.commit_2(${PLACES.join(', ')}) AS answer`;
+export const COMMIT = `SELECT millrace.commit_4(${PLACES.join(', ')}) AS answer`;
 /** It looks into the queue when the batch is written: its own parameters follow. */
 export const COMMIT_AND_LOOK = `WITH done AS MATERIALIZED (${COMMIT})
   SELECT answer, millrace.look_3($${PARAMETERS + 1}, $${PARAMETERS + 2}, $${PARAMETERS + 3}) AS found FROM done`;
 
 /**
- * The parameters of `commit_2`: columns of what many parts have, as arrays, and the rest as JSON. Whatever can throw
+ * The parameters of `commit_4`: columns of what many parts have, as arrays, and the rest as JSON. Whatever can throw
  * has thrown before anything was sent. `careful`: it was contradicted, so everything is looked at before it is moved.
  */
 export function commitValues({ server, n, at, parts }: Batch, numbers: RunNumbers, careful: boolean): unknown[] {
-  const rest = restOf(parts);
+  const gated = parts.some(({ enqueue }) => enqueue?.some(({ slots, rate }) => slots || rate));
+  const rest = restOf(parts, gated);
   const known = parts.map((part) => (part.fence === 'new' ? undefined : numbers.get(part)));
-  const isNamed = (place: number) => known[place] === undefined || rest.parts.has(place + 1);
+  const isNamed = (place: number) =>
+    known[place] === undefined || rest.parts.has(place + 1) || parts[place]?.enqueue !== undefined;
   const named = parts.some((_, place) => isNamed(place)) ? parts : [];
   return [
     nameIn(server),
@@ -36,6 +38,7 @@ export function commitValues({ server, n, at, parts }: Batch, numbers: RunNumber
     ...nodesOf(parts, 'dequeue'),
     ...nodesOf(parts, 'release'),
     ...leasesOf(parts),
+    ...queueOf(gated ? [] : parts),
     rest.text,
   ];
 }
@@ -87,19 +90,26 @@ function rowsOf(parts: readonly Part[]): Column[] {
     if (row) rows.push({ ...row, place, made: fence === 'new' });
     else if (fence === 'new') throw new TypeError('A new run needs its row.');
   }
-  const nameOf = (name: string | undefined) => (name === undefined ? null : nameIn(name));
-  return columns(rows, [
-    numberArray(rows.map(({ place }) => place + 1)),
-    textArray(rows.map(({ status }) => status)),
-    textArray(rows.map(({ summary }) => summary.status)),
-    textArray(rows.map(({ summary }) => JSON.stringify(summary))),
-    textArray(rows.map(({ made, summary }) => (made ? nameIn(summary.workflow) : null))),
-    textArray(rows.map(({ made, summary }) => (made ? nameOf(summary.owner) : null))),
-    textArray(rows.map(({ made, queue }) => (made ? nameOf(queue) : null))),
-    numberArray(rows.map(({ summary }) => (summary.external ? 1 : 0))),
-    textArray(rows.map(({ made, summary }) => (made ? arrayText(summary.tags.map(nameIn)) : null))),
-  ]);
+  const tagged = rows.some(({ made, summary }) => made && summary.tags.length > 0);
+  const tags = textArray(
+    (tagged ? rows : []).map(({ made, summary }) => (made ? arrayText(summary.tags.map(nameIn)) : null)),
+  );
+  return [
+    ...columns(rows, [
+      numberArray(rows.map(({ place }) => place + 1)),
+      textArray(rows.map(({ status }) => status)),
+      textArray(rows.map(({ summary }) => summary.status)),
+      textArray(rows.map(({ summary }) => JSON.stringify(summary))),
+      textArray(rows.map(({ made, summary }) => (made ? nameIn(summary.workflow) : null))),
+      textArray(rows.map(({ made, summary }) => (made ? nameOf(summary.owner) : null))),
+      textArray(rows.map(({ made, queue }) => (made ? nameOf(queue) : null))),
+      numberArray(rows.map(({ summary }) => (summary.external ? 1 : 0))),
+    ]),
+    tagged ? tags : null,
+  ];
 }
+
+const nameOf = (name: string | undefined): string | null => (name === undefined ? null : nameIn(name));
 
 /** As Postgres writes an array of texts, without those that come again. */
 function arrayText(names: readonly string[]): string {
@@ -125,6 +135,20 @@ function leasesOf(parts: readonly Part[]): Column[] {
   ]);
 }
 
+/** Rows that wait for no slot and no rate. */
+function queueOf(parts: readonly Part[]): Column[] {
+  const rows = placed(parts, 'enqueue');
+  return columns(rows, [
+    numberArray(rows.map(({ place }) => place + 1)),
+    textArray(rows.map(({ row }) => nameIn(row.node))),
+    textArray(rows.map(({ row }) => nameIn(row.task))),
+    textArray(rows.map(({ row }) => nameOf(row.version))),
+    textArray(rows.map(({ row }) => nameIn(row.queue))),
+    numberArray(rows.map(({ row }) => row.priority)),
+    floatArray(rows.map(({ row }) => row.at)),
+  ]);
+}
+
 type Column = Buffer | null;
 
 /** Without rows nothing is sent. */
@@ -132,7 +156,10 @@ const columns = (rows: readonly unknown[], arrays: Buffer[]): Column[] =>
   rows.length > 0 ? arrays : arrays.map(() => null);
 
 /** What the parts have of this, each with its part's place. */
-function placed<Key extends 'producers' | 'dequeue' | 'release' | 'lease'>(parts: readonly Part[], key: Key) {
+function placed<Key extends 'producers' | 'dequeue' | 'release' | 'lease' | 'enqueue'>(
+  parts: readonly Part[],
+  key: Key,
+) {
   const rows: { place: number; row: NonNullable<Part[Key]>[number] }[] = [];
   for (const [place, part] of parts.entries()) {
     const own = part[key];
@@ -142,7 +169,7 @@ function placed<Key extends 'producers' | 'dequeue' | 'release' | 'lease'>(parts
 }
 
 /** What few parts have, as JSON; null where none has any of it. And which parts those are, from 1. */
-function restOf(parts: readonly Part[]): { text: string | null; parts: ReadonlySet<number> } {
+function restOf(parts: readonly Part[], gated: boolean): { text: string | null; parts: ReadonlySet<number> } {
   const rest: Record<string, object[]> = {};
   const having = new Set<number>();
   let part = 0;
@@ -158,7 +185,7 @@ function restOf(parts: readonly Part[]): { text: string | null; parts: ReadonlyS
       add('unique', { scope: nameIn(scope), key: nameIn(key), hash });
     }
     if (one.dequeueAll) add('dequeue', {});
-    for (const row of one.enqueue ?? []) add('enqueue', queueRow(row));
+    for (const row of (gated && one.enqueue) || []) add('enqueue', queueRow(row));
     for (const { node, attempt, at } of one.expired ?? []) add('expired', { node: nameIn(node), attempt, at });
     if (one.undueAll) add('undue', {});
     for (const key of one.undue ?? []) add('undue', { name: shortName(key) });

@@ -1,0 +1,187 @@
+import { Client } from 'pg';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { PostgresProcess } from '../bus/postgres.rig.ts';
+import { SimulatedClock } from '../clock.ts';
+import { postgres0001 } from './migrations/postgres-0001.ts';
+import { postgres0001claim } from './migrations/postgres-0001-claim.ts';
+import { postgres0001commit } from './migrations/postgres-0001-commit.ts';
+import { postgres0001deletion } from './migrations/postgres-0001-deletion.ts';
+import { postgres0001gates } from './migrations/postgres-0001-gates.ts';
+import { postgres0001rows } from './migrations/postgres-0001-rows.ts';
+import { postgres0002commit } from './migrations/postgres-0002-commit.ts';
+import { postgres0002judge } from './migrations/postgres-0002-judge.ts';
+import { PostgresDatabases, run } from './postgres.rig.ts';
+import type { Part } from './store.ts';
+import { openPostgresStore, type PostgresStore } from './store-postgres.ts';
+import { queryOf } from './store-postgres-connection.ts';
+import { RunNumbers } from './store-postgres-numbers.ts';
+import { makePartitions } from './store-postgres-partitions.ts';
+import { COMMIT, commitValues } from './store-postgres-values.ts';
+import {
+  append,
+  committer,
+  content,
+  control,
+  end,
+  everything,
+  lease,
+  newRun,
+  queued,
+  reasons,
+  row,
+  T0,
+} from './store-samples.suite.ts';
+
+let postgres: PostgresProcess;
+let databases: PostgresDatabases;
+beforeAll(async () => {
+  postgres = await PostgresProcess.start();
+  databases = new PostgresDatabases(postgres);
+});
+afterAll(() => postgres.remove());
+
+const opened: PostgresStore[] = [];
+const clients: Client[] = [];
+afterEach(async () => {
+  for (const store of opened.splice(0)) await store.close();
+  for (const client of clients.splice(0)) await client.end();
+});
+
+async function open(url: string): Promise<PostgresStore> {
+  const store = await openPostgresStore({ url, clock: new SimulatedClock() });
+  opened.push(store);
+  return store;
+}
+
+async function clientOf(url: string): Promise<Client> {
+  const client = new Client(url);
+  clients.push(client);
+  await client.connect();
+  return client;
+}
+
+/** A database as the program of the second layout left it. */
+async function secondLayout(): Promise<string> {
+  const url = await databases.empty();
+  const meta = `CREATE SCHEMA millrace; CREATE TABLE millrace.meta (key text PRIMARY KEY, value text NOT NULL);
+    INSERT INTO millrace.meta VALUES ('version', '2'), ('minReader', '1');`;
+  const first = [postgres0001, postgres0001gates, postgres0001rows, postgres0001commit, postgres0001claim];
+  await run(url, [meta, ...first, postgres0001deletion, postgres0002judge, postgres0002commit].join('\n'));
+  await makePartitions(queryOf(await clientOf(url)));
+  return url;
+}
+
+/** The number of a place among the parameters of `commit_4` that `commit_2` has not, from and to. */
+const QUEUE = [41, 48] as const;
+
+test('[STO-162] a program of the second layout reads and writes the same runs beside one of the fourth', async () => {
+  const url = await secondLayout();
+  const second = await clientOf(url);
+  let n = 0;
+  const asSecond = async (parts: Part[]) => {
+    const values = commitValues({ server: 'second', n: ++n, at: T0, parts }, new RunNumbers(), false);
+    const taken = values.toSpliced(QUEUE[0], QUEUE[1] - QUEUE[0]);
+    const places = taken.map((_, place) => `$${place + 1}`).join(', ');
+    const { rows } = await second.query(`SELECT millrace.commit_2(${places}) AS answer`, taken);
+    expect(rows).toMatchObject([{ answer: { reasons: [] } }]);
+  };
+  const listed = async (status: string) => {
+    const { rows } = await second.query<{ run: string }>(
+      `SELECT r.run FROM millrace.summaries s JOIN millrace.runs r ON r.id = s.run
+       WHERE s.tenant = 't' AND s.shown = ANY ($1) ORDER BY s.run DESC LIMIT 9`,
+      [[status]],
+    );
+    return rows.map((found) => found.run);
+  };
+  const controls = async (name: string) => {
+    const { rows } = await second.query<{ seq: number }>(
+      `SELECT e.seq FROM millrace.events e JOIN millrace.runs r ON r.id = e.run
+       WHERE r.run = $1 AND e.control AND e.seq > 1 ORDER BY e.seq`,
+      [name],
+    );
+    return rows.map(({ seq }) => seq);
+  };
+  const long = Array.from({ length: 300 }, (_, place) => (place % 50 === 0 ? control() : content()));
+  await asSecond(
+    ['old', 'older'].map((name) =>
+      newRun(name, { events: long, row: row(name, { shown: { owner: 'ann', tags: ['x'] } }) }),
+    ),
+  );
+
+  const store = await open(url);
+  const commit = committer(store);
+  const list = async (query: { status?: string[]; owner?: string }) =>
+    (await store.runRows({ tenant: 't', limit: 9, ...query })).rows.map((found) => found.run);
+  const read = async (name: string) => {
+    const page = await store.readControl({ tenant: 't', run: name }, 1, everything);
+    return (JSON.parse(`[${page?.text}]`) as { seq: number }[]).map(({ seq }) => seq);
+  };
+  const late = [51, 101, 151, 201, 251];
+  expect(await read('old')).toEqual(late);
+  expect(await list({})).toEqual(['older', 'old']);
+
+  await asSecond([newRun('theirs', { row: row('theirs', { shown: { owner: 'ann', tags: ['x'] } }) })]);
+  expect(
+    reasons(await commit([newRun('ours', { row: row('ours', { shown: { owner: 'ann', tags: ['x'] } }) })])),
+  ).toEqual(['ok']);
+  await asSecond([append('old', { fence: { ctl: 251 }, events: [control()] }), end('ours')]);
+  expect(reasons(await commit([end('old', { fence: { ctl: 301 } }), end('theirs')]))).toEqual(['ok', 'ok']);
+  expect(await controls('old')).toEqual([...late, 301, 302]);
+  expect(await read('old')).toEqual([...late, 301, 302]);
+  for (const status of ['created', 'completed']) {
+    expect(await list({ status: [status] })).toEqual(await listed(status));
+  }
+  expect(await list({ status: ['completed'] })).toEqual(['ours', 'theirs', 'old']);
+  expect(await list({ owner: 'ann' })).toEqual(['ours', 'theirs', 'older', 'old']);
+});
+
+test('[STO-163] a batch and a claim look at their own rows only, though the queue and the leases were empty when Postgres last looked', async () => {
+  const url = await databases.ready();
+  const client = await clientOf(url);
+  const numbers = new RunNumbers();
+  let n = 0;
+  /** How many rows of these tables this connection's statements looked at. */
+  const looked = async () => {
+    const { rows } = await client.query<{ looked: number }>(
+      `SELECT coalesce(sum(idx_tup_fetch), 0)::int AS looked FROM pg_stat_xact_user_tables
+       WHERE relname IN ('queue', 'leases', 'runs', 'summaries', 'producers')`,
+    );
+    return rows[0]?.looked ?? 0;
+  };
+  const lookedIn = async (act: () => Promise<unknown>) => {
+    await client.query('BEGIN');
+    const before = await looked();
+    await act();
+    const after = await looked();
+    await client.query('COMMIT');
+    return after - before;
+  };
+  const commit = (parts: Part[]) =>
+    lookedIn(async () => {
+      const batch = { server: 's', n: ++n, at: T0, parts };
+      const { rows } = await client.query(COMMIT, commitValues(batch, numbers, false));
+      expect(rows).toMatchObject([{ answer: { reasons: [] } }]);
+    });
+  const claimed = () =>
+    lookedIn(() =>
+      client.query(
+        `SELECT * FROM millrace.claimable_1('t', '[{"task": "work", "versions": []}]', NULL, ${T0}, 5, 's', 300)`,
+      ),
+    );
+  const producers = [{ id: 'p', term: 1, sequence: 1, was: null, last: 0 }];
+  const named = (from: number, size: number) => Array.from({ length: size }, (_, place) => `r${from + place}`);
+  const made = (names: string[]) => commit(names.map((name) => newRun(name, { enqueue: [queued(name)] })));
+  const started = (names: string[]) =>
+    commit(names.map((name) => append(name, { dequeue: ['n'], lease: [lease(name)], producers })));
+  const ended = (names: string[]) => commit(names.map((name) => end(name, { release: ['n'] })));
+  const whole = async (names: string[]) => [
+    ...[await made(names), await claimed(), await started(names), await ended(names)],
+  ];
+  await whole(named(0, 1));
+  await client.query('ANALYZE');
+  // A connection keeps the plan of a statement that it has used a few times.
+  for (let round = 1; round < 10; round++) await whole(named(round, 1));
+  await made(named(1_000, 600));
+  await started(named(1_000, 300));
+  for (const rows of await whole(named(2_000, 5))) expect(rows).toBeLessThan(5 * 10);
+});
