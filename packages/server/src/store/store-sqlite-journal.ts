@@ -1,7 +1,7 @@
-import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import type { Database } from 'better-sqlite3';
 import type { LeaseRow, QueueRow, RunRowChange } from './store.ts';
 import { BETWEEN } from './store-sqlite-heads.ts';
+import { type Packed, pack, unpack } from './store-sqlite-packed.ts';
 
 /** What a commit changed of one run that the run's tables do not show yet. */
 export interface Entry {
@@ -29,14 +29,14 @@ export interface EntryText {
   text: string;
 }
 
-/** A record of this length is compressed: that takes less time than the pages it saves. */
+/** A record of this length is compressed. */
 const LONG = 8 * 1024;
 
 /** The table journal: what makes a commit durable before the tables of its runs are written. */
 export function sqliteJournal(db: Database) {
   const last = db.prepare<[], number | null>('SELECT max(n) FROM journal').pluck();
   const insert = db.prepare('INSERT INTO journal (n, record) VALUES (?, ?)');
-  const all = db.prepare<[], { n: number; record: string | Buffer }>('SELECT n, record FROM journal ORDER BY n');
+  const all = db.prepare<[], { n: number; record: Packed }>('SELECT n, record FROM journal ORDER BY n');
   const trim = db.prepare('DELETE FROM journal WHERE n < ?');
   let kept = 0;
 
@@ -49,7 +49,7 @@ export function sqliteJournal(db: Database) {
       const entries = JSON.stringify(parts.map(({ entry }) => entry));
       const texts = parts.filter(({ entry }) => entry.count > 0).map(({ text }) => text);
       const record = [entries, ...texts].join(BETWEEN);
-      insert.run(n, record.length >= LONG ? zstdCompressSync(record) : record);
+      insert.run(n, pack(record, LONG));
       let end = entries.length;
       return parts.map(({ entry, text }) => {
         if (entry.count === 0) return '';
@@ -61,8 +61,7 @@ export function sqliteJournal(db: Database) {
 
     *replay(): Generator<EntryText & { n: number }> {
       for (const { n, record } of all.all()) {
-        const plain = typeof record === 'string' ? record : zstdDecompressSync(record).toString();
-        const [entries = '', ...texts] = plain.split(BETWEEN);
+        const [entries = '', ...texts] = unpack(record).split(BETWEEN);
         let place = 0;
         for (const entry of JSON.parse(entries) as Entry[]) {
           yield { n, entry, text: texts.slice(place, place + entry.count).join(BETWEEN) };

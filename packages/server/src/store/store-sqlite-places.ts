@@ -104,6 +104,12 @@ export function sqlitePlaces(db: Database) {
       advance.run(stored, loose, id);
     },
 
+    /** Its tables show everything. One that has ended is hardly asked for again. */
+    leave(head: Head): void {
+      late.leave(head);
+      if (head.ended) recent.drop(head);
+    },
+
     /** After a deletion. */
     drop(head: Head): void {
       late.leave(head);

@@ -1,13 +1,15 @@
-import { zstdCompressSync } from 'node:zlib';
 import { CHUNK, controlPlaces } from './store-sqlite-chunks.ts';
 import { BETWEEN, type Head, type TailText } from './store-sqlite-heads.ts';
 import type { EntryText } from './store-sqlite-journal.ts';
+import { pack } from './store-sqlite-packed.ts';
 import type { SqliteTables } from './store-sqlite-tables.ts';
 
 /** What a row is reckoned at beside the texts; bytes. */
 const ROW = 512;
-/** A chunk of this length is compressed when it is written: that takes less time than the pages it saves. */
+/** A chunk of this length is compressed when it is written. */
 const COLD = 16 * 1024;
+/** The same of a run that has ended: nothing more comes that it could be joined with. */
+const LAST = 4 * 1024;
 
 /**
  * Brings the memory up to commit `n`, which is durable: what its entries changed of a run is late from now on, until
@@ -83,7 +85,7 @@ export function settleRun(tables: SqliteTables, head: Head, n: number, credit = 
   if (late.leases) tables.leases.settle(head.id);
   head.fresh = false;
   head.settled = n;
-  tables.places.late.leave(head);
+  tables.places.leave(head);
   return spent + taken;
 }
 
@@ -106,7 +108,7 @@ function putChunks({ chunks }: SqliteTables, head: Head, texts: readonly TailTex
   let loose = 0;
   const put = (seq: number, count: number, controls: readonly number[], plain: string) => {
     const through = seq + count - 1;
-    const text = plain.length >= COLD ? zstdCompressSync(plain) : plain;
+    const text = pack(plain, head.ended ? LAST : COLD);
     if (text === plain) loose += plain.length;
     chunks.put(head.id, { seq, through, controls: controlPlaces(controls, seq, count), text });
     head.stored = through;
