@@ -107,8 +107,19 @@ test('[STO-162] a program of the second layout reads and writes the same runs be
       newRun(name, { events: long, row: row(name, { shown: { owner: 'ann', tags: ['x'] } }) }),
     ),
   );
+  // What takes long may be built before.
+  const { rows: partitions } = await second.query<{ name: string }>(
+    "SELECT inhrelid::regclass::text AS name FROM pg_inherits WHERE inhparent = 'millrace.events'::regclass ORDER BY 1",
+  );
+  const partition = partitions[0]?.name;
+  await second.query(`CREATE INDEX CONCURRENTLY built ON ${partition} (run, seq) WHERE control AND seq > 256`);
 
   const store = await open(url);
+  const { rows: indexes } = await second.query<{ name: string }>(
+    'SELECT indexrelid::regclass::text AS name FROM pg_index WHERE indrelid = $1::regclass AND NOT indisprimary',
+    [partition],
+  );
+  expect(indexes).toEqual([{ name: 'millrace.built' }]);
   const commit = committer(store);
   const list = async (query: { status?: string[]; owner?: string }) =>
     (await store.runRows({ tenant: 't', limit: 9, ...query })).rows.map((found) => found.run);
