@@ -31,8 +31,8 @@ export const mutants: readonly Mutant[] = [
     name: 'hint-before-commit',
     says: 'events are told before they are committed',
     file: 'packages/server/src/engine/commit-loop.ts',
-    line: 'results = (await this.#store.commit({ server: this.#server, n: this.#n, at: now, parts })).parts;',
-    put: 'const early: BusMessage[] = []; for (const [at, draft] of drafts.entries()) addMessages(early, draft, parts[at] as Part, draft.firstSeq, now); this.#bus.publish(early); results = (await this.#store.commit({ server: this.#server, n: this.#n, at: now, parts })).parts;',
+    line: 'answer = await this.#store.commit({ server: this.#server, n: this.#n, at: now, parts, ...asksOf(looks) });',
+    put: 'const early: BusMessage[] = []; for (const [at, draft] of drafts.entries()) addMessages(early, draft, parts[at] as Part, draft.firstSeq, now); this.#bus.publish(early); answer = await this.#store.commit({ server: this.#server, n: this.#n, at: now, parts, ...asksOf(looks) });',
   },
   {
     name: 'drop-on-overflow',

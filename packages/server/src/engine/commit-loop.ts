@@ -1,9 +1,9 @@
 import { type Clock, MillraceError } from '@millrace/protocol';
 import { type Bus, type BusMessage, topics } from '../bus/bus.ts';
 import type { Metrics } from '../metrics/metrics.ts';
-import type { Part, PartRefusal, RunKey, Store } from '../store/store.ts';
+import type { Batch, CommitResult, Part, PartRefusal, RunKey, Store } from '../store/store.ts';
 import type { EngineCommand } from './command.ts';
-import { type Answer, Flush, type Guards, type Hands, type Item, internal, producerOf } from './flush.ts';
+import { type Answer, Flush, type Guards, type Hands, type Item, internal, type Look, producerOf } from './flush.ts';
 import type { PartDraft } from './part-draft.ts';
 import type { Residents } from './resident.ts';
 import type { Timings } from './timings.ts';
@@ -30,7 +30,7 @@ export class CommitLoop {
   readonly #server: string;
   readonly #timings: Timings;
   readonly #newId: () => string;
-  readonly #hands: Hands;
+  readonly #hands: () => Hands;
   readonly #onCommitted: (committed: Committed) => void;
   #queue: Item[] = [];
   #scheduled = false;
@@ -47,7 +47,7 @@ export class CommitLoop {
     server: string;
     timings: Timings;
     newId: () => string;
-    hands: Hands;
+    hands: () => Hands;
     onCommitted: (committed: Committed) => void;
   }) {
     this.#store = options.store;
@@ -134,7 +134,7 @@ export class CommitLoop {
       if (run && (create || this.#isReady(item))) flush.take(item, run);
       else this.#enter(item);
     }
-    flush.handOut(this.#hands);
+    flush.handOut(this.#hands());
     const { written } = flush;
     const refused = written.length === 0 ? new Map<PartDraft, PartRefusal>() : await this.#commit(written, now);
     for (const { item, draft, answer } of flush.decided) this.#settle(item, answer, refused, draft);
@@ -147,18 +147,22 @@ export class CommitLoop {
   async #commit(drafts: PartDraft[], now: number): Promise<Map<PartDraft, PartRefusal> | Error> {
     const parts = drafts.map((draft) => draft.finish());
     this.#n += 1;
-    let results: Awaited<ReturnType<Store['commit']>>['parts'];
+    const looks = this.#hands().looks(drafts, parts);
+    let answer: CommitResult;
     try {
-      results = (await this.#store.commit({ server: this.#server, n: this.#n, at: now, parts })).parts;
+      answer = await this.#store.commit({ server: this.#server, n: this.#n, at: now, parts, ...asksOf(looks) });
     } catch (error) {
       for (const draft of drafts) this.#residents.drop(draft.run.key);
       this.#metrics.count('commit_failures_total');
       return error instanceof MillraceError ? error : internal(error);
     }
+    answer.claimable?.forEach((rows, place) => {
+      looks[place]?.found(rows);
+    });
     const refused = new Map<PartDraft, PartRefusal>();
     const messages: BusMessage[] = [];
     for (const [index, draft] of drafts.entries()) {
-      const result = results[index];
+      const result = answer.parts[index];
       if (!result?.ok) {
         this.#residents.drop(draft.run.key);
         refused.set(draft, result?.reason ?? 'conflict');
@@ -230,6 +234,9 @@ export class CommitLoop {
 }
 
 const NOTHING: Answer = { seq: 0, repeated: false, written: false };
+
+const asksOf = (looks: readonly Look[]): Pick<Batch, 'asks'> =>
+  looks.length > 0 ? { asks: looks.map(({ ask }) => ask) } : {};
 
 function addMessages(messages: BusMessage[], draft: PartDraft, part: Part, first: number, at: number): void {
   const { tenant } = draft.key;

@@ -2,6 +2,7 @@ import { type Assignment, type Clock, MillraceError, type WorkerRegistration } f
 import type { Files } from '../files/files.ts';
 import type { QueueRow, Store } from '../store/store.ts';
 import { assignmentOf } from './assignment.ts';
+import { Backlog, type Seeker } from './backlog.ts';
 import type { EngineCommand } from './command.ts';
 import type { CommitLoop } from './commit-loop.ts';
 import type { Answer, Hands } from './flush.ts';
@@ -24,20 +25,14 @@ interface Waiter {
 }
 
 /** What a worker gets beside what its claims find in the queue. */
-interface Hand {
-  tenant: string;
+interface Hand extends Seeker {
   /** attempts that start in the present flush */
   starts: Promise<Assignment | undefined>[];
   /** how many starts are on their way */
   owed: number;
   /** those that were committed when the worker had just been answered: for its next claim */
   ready: Assignment[];
-  /** when the queue held nothing more for it, at which of the tenant's wakes */
-  drained?: { at: number; wakes: number };
 }
-
-/** ms for which an empty queue counts as empty where nobody has told of work: a hint may have been lost */
-const DRAINED = 1_000;
 
 /**
  * Hands queued nodes to workers that ask for them. A claim is a decision like any other: node.started, in the log. A
@@ -45,7 +40,7 @@ const DRAINED = 1_000;
  * (docs/decisions/0013); the queue is for what nobody waits for.
  */
 export class Dispatcher implements Hands {
-  readonly #store: Store;
+  readonly #backlog: Backlog;
   readonly #loop: CommitLoop;
   readonly #residents: Residents;
   readonly #files: Files;
@@ -53,12 +48,8 @@ export class Dispatcher implements Hands {
   readonly #timings: Timings;
   readonly #waiters = new Set<Waiter>();
   readonly #hands = new WeakMap<WorkerRegistration, Hand>();
-  /** by tenant: how often it was told that there may be work */
-  readonly #wakes = new Map<string, number>();
   /** with what ends the wait for the next claim of their workers */
   readonly #unclaimed = new Map<Hand, () => void>();
-  /** queue rows that a start command is under way for */
-  readonly #starting = new Set<string>();
   #closed = false;
 
   constructor(options: {
@@ -69,7 +60,7 @@ export class Dispatcher implements Hands {
     clock: Clock;
     timings: Timings;
   }) {
-    this.#store = options.store;
+    this.#backlog = new Backlog(options.store, options.clock);
     this.#loop = options.loop;
     this.#residents = options.residents;
     this.#files = options.files;
@@ -113,7 +104,7 @@ export class Dispatcher implements Hands {
       const cancel = waiter.gone ? () => undefined : this.#clock.after(request.wait, leave);
       signal?.addEventListener('abort', leave, { once: true });
       this.#waiters.add(waiter);
-      if (!waiter.gone && this.#isDrained(waiter)) return;
+      if (!waiter.gone && this.#backlog.isDrained(hand)) return;
       this.#serve(waiter).catch((error: unknown) => {
         finish([]);
         this.#keep(hand);
@@ -124,7 +115,7 @@ export class Dispatcher implements Hands {
 
   /** There may be work for this tenant's waiters. */
   wake(tenant: string): void {
-    this.#wakes.set(tenant, (this.#wakes.get(tenant) ?? 0) + 1);
+    this.#backlog.wake(tenant);
     for (const waiter of this.#waiters) {
       if (waiter.tenant !== tenant) continue;
       if (waiter.serving) waiter.again = true;
@@ -160,6 +151,10 @@ export class Dispatcher implements Hands {
     if (hand.starts.length === 0) queueMicrotask(() => void this.#deliver(hand, hand.starts.splice(0)));
     hand.starts.push(promise.then(({ written }) => (written ? this.#assignment(row) : undefined)));
     return { command: startOf(best, row, this.#timings.lease), resolve, reject };
+  }
+
+  looks(...batch: Parameters<Hands['looks']>): ReturnType<Hands['looks']> {
+    return this.#backlog.looks(...batch);
   }
 
   /** Tells the worker of what started, or keeps it for the worker's next claim. */
@@ -212,29 +207,19 @@ export class Dispatcher implements Hands {
   }
 
   async #serve(waiter: Waiter): Promise<void> {
-    const { hand, tenant, worker } = waiter;
+    const { hand } = waiter;
     waiter.serving = true;
     try {
-      do {
+      for (let more = true; more; ) {
         waiter.again = false;
         const limit = waiter.limit - hand.owed - hand.ready.length;
         if (limit <= 0) break;
-        const wakes = this.#wakes.get(tenant) ?? 0;
-        const asked = limit + this.#starting.size;
-        const rows = await this.#store.claimable({
-          tenant,
-          tasks: worker.tasks,
-          now: this.#clock.now(),
-          limit: asked,
-          ...(worker.queues ? { queues: worker.queues } : {}),
-        });
-        if (rows.length < asked) hand.drained = { at: this.#clock.now(), wakes };
-        const free = rows.filter((row) => !this.#starting.has(rowId(row))).slice(0, limit);
-        const started = (await Promise.all(free.map((row) => this.#start(waiter, row)))).filter(
-          (one) => one !== undefined,
-        );
-        hand.ready.push(...started);
-      } while (hand.ready.length === 0 && waiter.again && !waiter.gone);
+        const kept = this.#backlog.take(hand, limit);
+        const rows = kept.length > 0 ? kept : await this.#backlog.look(hand, limit);
+        const started = await Promise.all(rows.map((row) => this.#start(waiter, row)));
+        hand.ready.push(...started.filter((one) => one !== undefined));
+        more = hand.ready.length === 0 && (kept.length > 0 || (waiter.again && !waiter.gone));
+      }
     } finally {
       waiter.serving = false;
     }
@@ -242,13 +227,11 @@ export class Dispatcher implements Hands {
   }
 
   async #start(waiter: Waiter, row: QueueRow): Promise<Assignment | undefined> {
-    const id = rowId(row);
-    this.#starting.add(id);
     try {
       const answer = await this.#loop.submit(row, startOf(waiter, row, this.#timings.lease));
       return answer.written ? await this.#assignment(row) : undefined;
     } finally {
-      this.#starting.delete(id);
+      this.#backlog.done(row);
     }
   }
 
@@ -257,17 +240,17 @@ export class Dispatcher implements Hands {
   }
 
   #handOf(tenant: string, worker: WorkerRegistration): Hand {
-    const hand = this.#hands.get(worker) ?? { tenant, starts: [], owed: 0, ready: [] };
+    const hand = this.#hands.get(worker) ?? {
+      tenant,
+      worker,
+      drained: undefined,
+      kept: [],
+      starts: [],
+      owed: 0,
+      ready: [],
+    };
     this.#hands.set(worker, hand);
     return hand;
-  }
-
-  #isDrained({ tenant, hand: { drained } }: Waiter): boolean {
-    return (
-      drained !== undefined &&
-      drained.wakes === (this.#wakes.get(tenant) ?? 0) &&
-      this.#clock.now() - drained.at < DRAINED
-    );
   }
 }
 
@@ -291,8 +274,4 @@ function startOf({ worker, boot }: Waiter, row: QueueRow, lease: number): Engine
     lease,
     ...(version === undefined ? {} : { version }),
   };
-}
-
-function rowId(row: QueueRow): string {
-  return `${row.tenant}/${row.run}/${row.node}`;
 }

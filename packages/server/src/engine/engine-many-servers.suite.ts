@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
 import type { Store } from '../store/store.ts';
 import { ada, done, mill, type Rig, start } from './engine.rig.ts';
+import { backlog, workOff } from './engine-backlog.suite.ts';
 import { type OpenStore, servers } from './engine-factory.suite.ts';
+import { job } from './engine-hands.suite.ts';
 
 const key = (run: string) => ({ tenant: 'default', run });
 
@@ -81,5 +83,18 @@ export function engineManyServersSuite(open: OpenStore, another: (one: Rig) => S
     await told(b, id, 'p', 2);
     const answers = await Promise.all([told(a, id, 'q', 1), told(a, id, 'p', 3)]);
     expect(answers.map(({ seq }) => seq)).toEqual([5, 6]);
+  });
+
+  test('[ENG-84] servers that share a backlog start each node once, and none is left', async () => {
+    const a = await rig({ boot: 'a' });
+    const b = beside(a, { boot: 'b', store: await another(a) });
+    await a.worker('v', ['t'], [job('t')]);
+    await b.worker('w', ['t'], [job('t')]);
+    const runs = await backlog(a, Array(30).fill(0));
+    const started = await Promise.all([workOff(a, 'v', 4), workOff(b, 'w', 4)]);
+    expect(started.flat().sort()).toEqual(runs);
+    for (const run of runs) {
+      expect(await a.types(run)).toEqual(['run.created', 'node.started t', 'node.completed t', 'run.completed']);
+    }
   });
 }

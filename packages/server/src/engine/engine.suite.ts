@@ -1,5 +1,6 @@
 import { describe } from 'vitest';
 import { engineAttemptsSuite } from './engine-attempts.suite.ts';
+import { engineBacklogSuite } from './engine-backlog.suite.ts';
 import { engineCommandsSuite } from './engine-commands.suite.ts';
 import { engineDescentSuite } from './engine-descent.suite.ts';
 import type { OpenStore } from './engine-factory.suite.ts';
@@ -15,6 +16,7 @@ export function engineSuite(name: string, open: OpenStore): void {
     engineAttemptsSuite(open);
     engineCommandsSuite(open);
     engineHandsSuite(open);
+    engineBacklogSuite(open);
     engineFlowSuite(open);
     engineLineageSuite(open);
     engineDescentSuite(open);

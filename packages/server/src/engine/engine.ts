@@ -91,7 +91,7 @@ class RunEngine implements Engine {
       server,
       timings: this.#timings,
       newId: options.newId,
-      hands: { free: (tenant) => this.#dispatcher.free(tenant), take: (row) => this.#dispatcher.take(row) },
+      hands: () => this.#dispatcher,
       onCommitted: (committed) => this.#committed(committed),
     });
     this.#dispatcher = new Dispatcher({

@@ -1,5 +1,5 @@
 import { errors, isErrorCode, MillraceError, type Refusal } from '@millrace/protocol';
-import type { Part, QueueRow, RunKey } from '../store/store.ts';
+import type { ClaimRequest, Part, QueueRow, RunKey } from '../store/store.ts';
 import { advance } from './advance.ts';
 import type { EngineCommand } from './command.ts';
 import { decide } from './decide.ts';
@@ -42,6 +42,15 @@ export interface Hands {
   free(tenant: string): boolean;
   /** Gives a row that a flush has just queued to a worker that waits for such; undefined = it goes to the queue. */
   take(row: QueueRow): Pick<Item, 'command' | 'resolve' | 'reject'> | undefined;
+  /** What the commit of these parts is to look for in the queue, for those whose attempts end in it. */
+  looks(drafts: readonly PartDraft[], parts: readonly Part[]): Look[];
+}
+
+/** A look into the queue that goes with a commit. */
+export interface Look {
+  ask: ClaimRequest;
+  /** is told when the commit is done; rows of another look of the same commit may be among them */
+  found(rows: readonly QueueRow[]): void;
 }
 
 /** What an item is to be answered if its draft is committed. */

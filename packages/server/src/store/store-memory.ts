@@ -69,7 +69,7 @@ export class MemoryStore implements Store {
 
   async commit(batch: Batch): Promise<CommitResult> {
     // The copy reads the whole batch: whatever can throw has thrown before the first change.
-    const { server, n, at, parts } = structuredClone(batch);
+    const { server, n, at, parts, asks } = structuredClone(batch);
     for (const { fence, row } of parts) if (fence === 'new' && !row) throw new TypeError('A new run needs its row.');
     const commits = this.#commits.get(server) ?? new Map<number, CommitResult & { row: CommitRow }>();
     const known = commits.get(n);
@@ -85,7 +85,7 @@ export class MemoryStore implements Store {
     });
     commits.set(n, { parts: results, row: { server, n, at, heads } });
     commits.delete(n - COMMITS_KEPT);
-    return { parts: results };
+    return asks ? { parts: results, claimable: asks.map((ask) => this.#queue.claimable(ask)) } : { parts: results };
   }
 
   #refusal(part: Part): PartRefusal | undefined {

@@ -265,7 +265,8 @@ export function storeModelSuite(name: string, reference: StoreFactory, factory: 
           for (const { parts, wait, renew = [], drop = [], other } of batches) {
             now += wait;
             const settled = await Promise.all(parts.map((one) => settle(model, one)));
-            expect(await commitStore(settled, now)).toEqual(await commitModel(settled, now));
+            const asks = tenants.map((tenant) => ({ tenant, tasks: [{ name: 'work' }], now, limit: 3 }));
+            expect(await commitStore(settled, now, asks)).toEqual(await commitModel(settled, now, asks));
             if (other) expect(await change(store, now, other)).toEqual(await change(model, now, other));
             const renewed = renew.map((key) => lease(key.run, key));
             expect(await store.renewLeases('w1', renewed, now + 20)).toEqual(

@@ -5,7 +5,8 @@ import type { PostgresDatabase } from './store-postgres-database.ts';
 import { CHECK_VIOLATION, isLost, isPassing, isUndone, UNIQUE_VIOLATION } from './store-postgres-failure.ts';
 import { nameIn } from './store-postgres-names.ts';
 import type { RunNumbers } from './store-postgres-numbers.ts';
-import { COMMIT, commitValues } from './store-postgres-values.ts';
+import { type Found, foundRows, type postgresQueue } from './store-postgres-queue.ts';
+import { COMMIT, COMMIT_AND_LOOK, commitValues } from './store-postgres-values.ts';
 
 /** What the database answers, by place of the parts. */
 interface Answered {
@@ -19,6 +20,12 @@ interface Answered {
   reasons: (PartRefusal | null)[];
   /** the runs' numbers where one was not known; 0 = the part was not written */
   ids?: string[] | null;
+}
+
+interface Row {
+  answer: Answered;
+  /** by place of the batch's asks, where it has some */
+  found?: Found[];
 }
 
 const FIND = `SELECT json_build_object('heads', heads, 'at', at, 'ats', ats, 'reasons', reasons) AS answer
@@ -37,20 +44,27 @@ const TRIES = 10;
  * Writes a batch once, whatever happens to the connection: where it broke before the answer came, the same batch is
  * sent again until the database says what became of it. So what this throws was not written.
  */
-export async function commitBatch(database: PostgresDatabase, batch: Batch): Promise<CommitResult> {
+export async function commitBatch(
+  { database, queue }: { database: PostgresDatabase; queue: ReturnType<typeof postgresQueue> },
+  batch: Batch,
+): Promise<CommitResult> {
   const { writer: connection, numbers } = database;
+  const { asks = [] } = batch;
   const key = [nameIn(batch.server), batch.n];
-  let values = commitValues(batch, numbers, false);
+  const look = asks.length > 0 ? queue.lookValues(asks) : [];
+  const text = asks.length > 0 ? COMMIT_AND_LOOK : COMMIT;
+  let values = [...commitValues(batch, numbers, false), ...look];
   /** the connection broke, so the batch may have been written */
   let unsure = false;
   let written = false;
   for (let tries = 1; ; tries++) {
     try {
-      const [row] = await connection.once<{ answer: Answered }>(written ? FIND : COMMIT, written ? key : values);
-      return resultOf(row?.answer, batch, numbers);
+      const [row] = await connection.once<Row>(written ? FIND : text, written ? key : values);
+      const parts = partsOf(row?.answer, batch, numbers);
+      return row?.found ? { parts, claimable: foundRows(asks, row.found) } : { parts };
     } catch (error) {
       if (isRepeated(error)) written = true;
-      else if (isContradicted(error) && tries < TRIES) values = commitValues(batch, numbers, true);
+      else if (isContradicted(error) && tries < TRIES) values = [...commitValues(batch, numbers, true), ...look];
       else if (lacksPartition(error) && tries < TRIES) await database.makePartitions();
       else if (!isUndone(error) || tries >= TRIES) {
         unsure ||= written || (isLost(error) && !(error instanceof Unsent));
@@ -71,9 +85,9 @@ const isContradicted = (error: unknown): boolean =>
 const lacksPartition = (error: unknown): boolean =>
   error instanceof DatabaseError && error.code === CHECK_VIOLATION && error.table === 'events';
 
-function resultOf(answer: Answered | undefined, batch: Batch, numbers: RunNumbers): CommitResult {
+function partsOf(answer: Answered | undefined, batch: Batch, numbers: RunNumbers): PartResult[] {
   const { heads, ats, at = batch.at, reasons = [], ids } = answer ?? {};
-  const parts = batch.parts.map((part, place): PartResult => {
+  return batch.parts.map((part, place): PartResult => {
     const reason = reasons[place] ?? null;
     if (reason === 'missing') numbers.drop(part);
     if (reason !== null) return { ok: false, reason };
@@ -81,5 +95,4 @@ function resultOf(answer: Answered | undefined, batch: Batch, numbers: RunNumber
     if (id !== undefined) numbers.set(part, BigInt(id));
     return { ok: true, first: (heads?.[place] as number) - part.events.length + 1, at: ats?.[place] ?? at };
   });
-  return { parts };
 }

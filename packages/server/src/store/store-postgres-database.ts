@@ -10,6 +10,7 @@ import { postgres0001gates } from './migrations/postgres-0001-gates.ts';
 import { postgres0001rows } from './migrations/postgres-0001-rows.ts';
 import { postgres0002commit } from './migrations/postgres-0002-commit.ts';
 import { postgres0002judge } from './migrations/postgres-0002-judge.ts';
+import { postgres0003look } from './migrations/postgres-0003-look.ts';
 import { postgres0004 } from './migrations/postgres-0004.ts';
 import { postgres0004claim } from './migrations/postgres-0004-claim.ts';
 import { postgres0004commit } from './migrations/postgres-0004-commit.ts';
@@ -42,6 +43,7 @@ const migrations: readonly { sql: string; minReader: number }[] = [
     minReader: 1,
   },
   { sql: [postgres0002judge, postgres0002commit].join('\n'), minReader: 1 },
+  { sql: postgres0003look, minReader: 1 },
   { sql: [postgres0004, postgres0004claim, postgres0004commit].join('\n'), minReader: 1 },
 ];
 

@@ -58,14 +58,13 @@ describe('a commit whose reply is lost', () => {
     await commit([newRun('r')]);
     for (let n = 2; n < 22; n++) {
       const gone = cutter.next();
-      const answer = commit([append('r'), append('missing')]);
+      const ask = { tenant: 't', tasks: [{ name: 'work' }], now: T0, limit: 1 };
+      const answer = commit([append('r'), append('missing')], T0, [ask]);
       await gone;
-      expect(await answer).toEqual({
-        parts: [
-          { ok: true, first: n, at: T0 },
-          { ok: false, reason: 'missing' },
-        ],
-      });
+      expect((await answer).parts).toEqual([
+        { ok: true, first: n, at: T0 },
+        { ok: false, reason: 'missing' },
+      ]);
     }
     expect(await store.readLog({ tenant: 't', run: 'r' }, 0, everything)).toMatchObject({ head: 21, count: 21 });
   });

@@ -1,6 +1,6 @@
 import type { ClaimRequest, QueueRow } from './store.ts';
 import type { PostgresConnection } from './store-postgres-connection.ts';
-import { nameIn, shortName } from './store-postgres-names.ts';
+import { nameIn, nameOut, shortName } from './store-postgres-names.ts';
 
 interface StoredRow extends Omit<QueueRow, 'version' | 'slots' | 'rate'> {
   place: number;
@@ -17,6 +17,12 @@ interface GatedRow extends StoredRow {
   started: number;
 }
 
+/** What a look that goes with a commit answers of one claim. In JSON names come as they are stored. */
+export interface Found {
+  plain: StoredRow[] | null;
+  gated: GatedRow[] | null;
+}
+
 /** ms for which rows that were shown to one server are not shown to others: it is about to claim them. */
 const OFFER = 300;
 
@@ -27,22 +33,16 @@ const GATED = 'SELECT * FROM millrace.claimable_gated_1($1, $2, $3, $4, $5)';
 export function postgresQueue({ query }: PostgresConnection, server: string) {
   return {
     async claimable(request: ClaimRequest): Promise<QueueRow[]> {
-      const { tenant, tasks, queues, now, limit } = request;
-      const versions = new Map<string, string[]>();
-      for (const { name, version } of tasks) {
-        const known = versions.get(name) ?? [];
-        versions.set(name, version === undefined ? known : [...known, nameIn(version)]);
-      }
-      const asked = JSON.stringify([...versions].map(([task, known]) => ({ task: nameIn(task), versions: known })));
-      const values = [nameIn(tenant), asked, queues?.map(nameIn) ?? null, now, limit];
+      const { tenant, asked, queues, now, lim } = asksOf(request);
+      const values = [tenant, JSON.stringify(asked), queues, now, lim];
       const found = await query<StoredRow & { gated: boolean }>(CLAIMABLE, [...values, server, OFFER]);
-      const rows: (StoredRow | GatedRow)[] = found.filter(({ gated }) => !gated);
-      if (found.length > rows.length) rows.push(...(await query<GatedRow>(GATED, values)));
-      return choose(
-        rows.sort((a, b) => b.priority - a.priority || a.place - b.place),
-        limit,
-      );
+      const plain = found.filter(({ gated }) => !gated);
+      const gated = found.length > plain.length ? await query<GatedRow>(GATED, values) : [];
+      return choose([...plain, ...gated], lim);
     },
+
+    /** The parameters of `look_3`. */
+    lookValues: (asks: readonly ClaimRequest[]): unknown[] => [JSON.stringify(asks.map(asksOf)), server, OFFER],
 
     async next(now: number): Promise<number | undefined> {
       const [found] = await query<{ at: number | null }>(
@@ -66,8 +66,28 @@ export function postgresQueue({ query }: PostgresConnection, server: string) {
   };
 }
 
+/** What a commit found for each of its asks. */
+export function foundRows(asks: readonly ClaimRequest[], found: readonly Found[]): QueueRow[][] {
+  return asks.map(({ limit }, place) => {
+    const { plain, gated } = found[place] ?? { plain: null, gated: null };
+    return choose([...(plain ?? []), ...(gated ?? [])].map(decoded), limit);
+  });
+}
+
+/** A claim as the database's functions take it. */
+function asksOf({ tenant, tasks, queues, now, limit }: ClaimRequest) {
+  const versions = new Map<string, string[]>();
+  for (const { name, version } of tasks) {
+    const known = versions.get(name) ?? [];
+    versions.set(name, version === undefined ? known : [...known, nameIn(version)]);
+  }
+  const asked = [...versions].map(([task, known]) => ({ task: nameIn(task), versions: known }));
+  return { tenant: nameIn(tenant), asked, queues: queues?.map(nameIn) ?? null, now, lim: limit };
+}
+
 /** The first rows that may all be claimed: one that would take a slot too many is left out. */
-function choose(rows: readonly (StoredRow | GatedRow)[], limit: number): QueueRow[] {
+function choose(found: (StoredRow | GatedRow)[], limit: number): QueueRow[] {
+  const rows = found.sort((a, b) => b.priority - a.priority || a.place - b.place);
   const taken = new Map<string, number>();
   const given: QueueRow[] = [];
   for (const stored of rows) {
@@ -94,4 +114,15 @@ function choose(rows: readonly (StoredRow | GatedRow)[], limit: number): QueueRo
 
 function rowOf({ tenant, run, node, task, version, queue, priority, at }: StoredRow): QueueRow {
   return { tenant, run, node, task, ...(version === null ? {} : { version }), queue, priority, at };
+}
+
+/** As a row arrives that is read by its columns. */
+function decoded<Row extends StoredRow>(row: Row): Row {
+  row.tenant = nameOut(row.tenant);
+  row.run = nameOut(row.run);
+  row.node = nameOut(row.node);
+  row.task = nameOut(row.task);
+  row.queue = nameOut(row.queue);
+  if (row.version !== null) row.version = nameOut(row.version);
+  return row;
 }

@@ -1,3 +1,4 @@
+import { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { PostgresProcess } from '../bus/postgres.rig.ts';
 import { SimulatedClock } from '../clock.ts';
@@ -53,6 +54,7 @@ function dice(seed: number): (below: number) => number {
   };
 }
 
+const asked = (limit: number) => ({ tenant: 't', tasks: [{ name: 'work' }], now: T0, limit });
 const key = (run: string): RunKey => ({ tenant: 't', run });
 /** An event that tells which ctl its part was decided on. */
 const decided = (ctl: number, control: boolean): PartEvent => ({
@@ -180,6 +182,34 @@ describe('two servers', () => {
     expect(await claim(b, T0 + 1_000)).toEqual(['r1', 'r2']);
   });
 
+  test('[STO-150] that commit and ask at once are told different rows, and never deadlock', async () => {
+    const url = await databases.ready();
+    const stores = [await open(url), await open(url)];
+    const names = Array.from({ length: 60 }, (_, n) => `r${String(n).padStart(2, '0')}`);
+    await committer(stores[0]!, 'setup')(names.map((name) => newRun(name, { enqueue: [queued(name)] })));
+    const told = await Promise.all(
+      stores.flatMap((store, server) =>
+        [0, 1].map(async (writer) => {
+          const commit = committer(store, `${server}-${writer}`);
+          const mine: string[] = [];
+          for (let found = ['']; found.length > 0; ) {
+            const started = found.map((name) => append(name, { dequeue: ['n'], lease: [lease(name)] }));
+            const { claimable } = await commit(started, T0, [asked(3)]);
+            // Both writers of a server may be told what one of them is about to start.
+            found = claimable?.[0]?.map(({ run }) => run) ?? [];
+            mine.push(...found);
+          }
+          return mine;
+        }),
+      ),
+    );
+    const [one, other] = [new Set(told.slice(0, 2).flat()), new Set(told.slice(2).flat())];
+    expect([...one, ...other].sort()).toEqual(names);
+    expect(await run(url, 'SELECT deadlocks::int FROM pg_stat_database WHERE datname = current_database()')).toEqual([
+      { deadlocks: 0 },
+    ]);
+  });
+
   test('[STO-116] see at once what the other has written and deleted', async () => {
     const [a, b] = await two();
     const commit = committer(a);
@@ -192,6 +222,23 @@ describe('two servers', () => {
     expect(await b.wasDeleted(key('r'))).toBe(true);
     expect(reasons(await committer(b, 'b')([append('r'), newRun('s')]))).toEqual(['missing', 'ok']);
   });
+});
+
+test('[STO-150] a commit waits for the disk, whatever it asked', async () => {
+  const url = await databases.ready();
+  const ask = `[{"tenant": "t", "asked": [{"task": "work", "versions": []}], "queues": null, "now": ${T0}, "lim": 9}]`;
+  await committer(await open(url))([newRun('r', { enqueue: [queued('r')] })]);
+  const client = new Client(url);
+  await client.connect();
+  try {
+    await client.query('BEGIN');
+    const { rows } = await client.query<{ found: unknown[] }>(`SELECT millrace.look_3('${ask}', 's', 300) AS found`);
+    expect(rows[0]?.found).toMatchObject([{ plain: [{ run: 'r' }] }]);
+    const told = await client.query<{ durable: string }>("SELECT current_setting('synchronous_commit') AS durable");
+    expect(told.rows).toEqual([{ durable: 'on' }]);
+  } finally {
+    await client.end();
+  }
 });
 
 test('[STO-117] ten servers may start at once on an empty database, and agree on its epoch', async () => {

@@ -7,6 +7,9 @@ import { queueRow } from './store-postgres-queue-row.ts';
 const PARAMETERS = 49;
 const PLACES = Array.from({ length: PARAMETERS }, (_, n) => `$${n + 1}`);
 export const COMMIT = `SELECT millrace.commit_4(${PLACES.join(', ')}) AS answer`;
+/** It looks into the queue when the batch is written: its own parameters follow. */
+export const COMMIT_AND_LOOK = `WITH done AS MATERIALIZED (${COMMIT})
+  SELECT answer, millrace.look_3($${PARAMETERS + 1}, $${PARAMETERS + 2}, $${PARAMETERS + 3}) AS found FROM done`;
 
 /**
  * The parameters of `commit_4`: columns of what many parts have, as arrays, and the rest as JSON. Whatever can throw

@@ -2,17 +2,10 @@ import { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { PostgresProcess } from '../bus/postgres.rig.ts';
 import { SimulatedClock } from '../clock.ts';
-import { postgres0001 } from './migrations/postgres-0001.ts';
-import { postgres0001claim } from './migrations/postgres-0001-claim.ts';
-import { postgres0001commit } from './migrations/postgres-0001-commit.ts';
-import { postgres0001deletion } from './migrations/postgres-0001-deletion.ts';
-import { postgres0001gates } from './migrations/postgres-0001-gates.ts';
-import { postgres0001rows } from './migrations/postgres-0001-rows.ts';
 import { PostgresDatabases, run } from './postgres.rig.ts';
+import { commitAsSecond, ofLayout } from './postgres-layouts.rig.ts';
 import type { Part, RunKey } from './store.ts';
 import { openPostgresStore, type PostgresStore } from './store-postgres.ts';
-import { queryOf } from './store-postgres-connection.ts';
-import { makePartitions } from './store-postgres-partitions.ts';
 import {
   append,
   committer,
@@ -48,20 +41,6 @@ async function open(url: string): Promise<PostgresStore> {
 const key = (name: string): RunKey => ({ tenant: 't', run: name });
 const deadlocks = 'SELECT deadlocks::int FROM pg_stat_database WHERE datname = current_database()';
 
-/** A database as the first layout's program left it. */
-async function firstLayout(): Promise<string> {
-  const url = await databases.empty();
-  const layout = [postgres0001, postgres0001gates, postgres0001rows, postgres0001commit, postgres0001claim];
-  const meta =
-    "CREATE TABLE millrace.meta (key text PRIMARY KEY, value text NOT NULL); INSERT INTO millrace.meta VALUES ('version', '1'), ('minReader', '1');";
-  await run(url, ['CREATE SCHEMA millrace;', meta, ...layout, postgres0001deletion].join('\n'));
-  const client = new Client(url);
-  await client.connect();
-  await makePartitions(queryOf(client));
-  await client.end();
-  return url;
-}
-
 const list = (values: readonly (string | number)[]): string =>
   `'{${values.map((value) => JSON.stringify(value)).join()}}'`;
 
@@ -79,7 +58,7 @@ function appendAsFirst(url: string, n: number, names: readonly string[], sequenc
 }
 
 test('[STO-145] a database of the first layout is brought up to date, and its program goes on beside the next one', async () => {
-  const url = await firstLayout();
+  const url = await ofLayout(1, databases);
   const names = Array.from({ length: 12 }, (_, place) => `run-${String(place).padStart(2, '0')}`);
   await run(
     url,
@@ -124,6 +103,45 @@ test('[STO-145] a database of the first layout is brought up to date, and its pr
   expect(await store.commitsAfter('next', rounds - 1, 10)).toMatchObject([{ n: rounds }]);
 });
 
+test('[STO-145] a program of the second layout claims and commits beside one whose commits ask', async () => {
+  const url = await ofLayout(2, databases);
+  const store = await open(url);
+  const client = new Client(url);
+  await client.connect();
+  let n = 0;
+  const asSecond = async (parts: Part[]) => {
+    expect(await commitAsSecond(client, { server: 'second', n: ++n, at: T0, parts })).toMatchObject({ reasons: [] });
+  };
+  const names = Array.from({ length: 40 }, (_, place) => `run-${String(place).padStart(2, '0')}`);
+  await asSecond(names.map((name) => newRun(name, { enqueue: [queued(name)] })));
+  const started = (found: readonly string[]) => found.map((name) => append(name, { dequeue: ['n'] }));
+  const older = async () => {
+    const told: string[] = [];
+    for (let found = ['']; found.length > 0; ) {
+      const asked = `SELECT run FROM millrace.claimable_1('t', '[{"task": "work", "versions": []}]', NULL, ${T0}, 3, 'second', 300)`;
+      found = (await client.query<RunKey>(asked)).rows.map((row) => row.run);
+      await asSecond(started(found));
+      told.push(...found);
+    }
+    return told;
+  };
+  const newer = async () => {
+    const commit = committer(store, 'next');
+    const told: string[] = [];
+    for (let found: string[] | undefined; found === undefined || found.length > 0; ) {
+      const ask = { tenant: 't', tasks: [{ name: 'work' }], now: T0, limit: 3 };
+      const { claimable } = await commit(started(found ?? []), T0, [ask]);
+      found = claimable?.[0]?.map((row) => row.run) ?? [];
+      told.push(...found);
+    }
+    return told;
+  };
+  const [old, recent] = await Promise.all([older(), newer()]).finally(() => client.end());
+  expect(recent).not.toEqual([]);
+  expect([...old, ...recent].sort()).toEqual(names);
+  expect(await run(url, deadlocks)).toEqual([{ deadlocks: 0 }]);
+});
+
 test('[STO-146] of a batch that a producer contradicts only its part drops out, with all that it would have done', async () => {
   const url = await databases.ready();
   const store = await open(url);
@@ -135,11 +153,10 @@ test('[STO-146] of a batch that a producer contradicts only its part drops out, 
   await one([newRun('r'), newRun('s'), newRun('u')]);
   expect(reasons(await other([by('s', 1)]))).toEqual(['ok']);
   const work = (name: string) => ({ enqueue: [queued(name)] });
-  expect(reasons(await one([by('r', 1, work('r')), by('s', 1, work('s')), append('x'), newRun('u')]))).toEqual([
-    ...['ok', 'producer', 'missing', 'exists'],
-  ]);
-  const claimed = await store.claimable({ tenant: 't', tasks: [{ name: 'work' }], now: T0, limit: 9 });
-  expect(claimed.map(({ run }) => run)).toEqual(['r']);
+  const parts = [by('r', 1, work('r')), by('s', 1, work('s')), append('x'), newRun('u')];
+  const told = await one(parts, T0, [{ tenant: 't', tasks: [{ name: 'work' }], now: T0, limit: 9 }]);
+  expect(reasons(told)).toEqual(['ok', 'producer', 'missing', 'exists']);
+  expect(told.claimable).toEqual([[queued('r')]]);
   expect(reasons(await one([by('r', 2), by('s', 2), end('u')]))).toEqual(['ok', 'ok', 'ok']);
   expect(await Promise.all(['r', 's', 'u'].map((name) => headOf(store, name)))).toEqual([3, 3, 2]);
   expect(await store.producer(key('s'), 'p')).toEqual({ term: 1, sequence: 2, seq: 3 });

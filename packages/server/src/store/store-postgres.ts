@@ -84,7 +84,7 @@ export class PostgresStore implements Store {
   }
 
   commit(batch: Batch): Promise<CommitResult> {
-    return commitBatch(this.#database, batch);
+    return commitBatch({ database: this.#database, queue: this.#queue }, batch);
   }
 
   commitsAfter(server: string, n: number, limit: number): Promise<CommitRow[]> {

@@ -1,6 +1,7 @@
 import type { RunSummary } from '@millrace/protocol/view';
 import type {
   Batch,
+  ClaimRequest,
   CommitResult,
   DueRow,
   LeaseRow,
@@ -108,11 +109,14 @@ export const wait = (run: string, id: string, about: Partial<WaitRow> = {}): Wai
 });
 
 /** Commits batches of one server, numbered from 1. */
-export function committer(store: Store, server = 's1'): (parts: Part[], at?: number) => Promise<CommitResult> {
+export function committer(
+  store: Store,
+  server = 's1',
+): (parts: Part[], at?: number, asks?: ClaimRequest[]) => Promise<CommitResult> {
   let n = 0;
-  return (parts, at = T0) => {
+  return (parts, at = T0, asks) => {
     n += 1;
-    const batch: Batch = { server, n, at, parts };
+    const batch: Batch = { server, n, at, parts, ...(asks ? { asks } : {}) };
     return store.commit(batch);
   };
 }

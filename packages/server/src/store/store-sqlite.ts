@@ -73,7 +73,17 @@ export class SqliteStore implements Store {
   }
 
   async commit(batch: Batch): Promise<CommitResult> {
-    return this.#read(() => this.#writer.commit(batch));
+    const result = this.#read(() => this.#writer.commit(batch));
+    return batch.asks ? { ...result, ...this.#found(batch.asks) } : result;
+  }
+
+  /** The commit is done: what cannot be read now is left out. */
+  #found(asks: readonly ClaimRequest[]): Pick<CommitResult, 'claimable'> {
+    try {
+      return { claimable: asks.map((ask) => this.#tables.queue.claimable(ask)) };
+    } catch {
+      return {};
+    }
   }
 
   async commitsAfter(server: string, n: number, limit: number): Promise<CommitRow[]> {

@@ -4,6 +4,7 @@ import type { StoreFactory } from './store-factory.suite.ts';
 import { storeGatesSuite } from './store-gates.suite.ts';
 import { storeListsSuite } from './store-lists.suite.ts';
 import { storeLogSuite } from './store-log.suite.ts';
+import { storeLooksSuite } from './store-looks.suite.ts';
 import { storePeopleSuite } from './store-people.suite.ts';
 import { storeWorkSuite } from './store-work.suite.ts';
 
@@ -12,6 +13,7 @@ export function storeSuite(name: string, factory: StoreFactory): void {
   describe(name, () => {
     storeLogSuite(factory);
     storeWorkSuite(factory);
+    storeLooksSuite(factory);
     storeGatesSuite(factory);
     storePeopleSuite(factory);
     storeDeletionSuite(factory);

@@ -230,6 +230,8 @@ export interface Batch {
   /** ms since the epoch */
   at: number;
   parts: Part[];
+  /** what to look for in the queue as the batch leaves it: each is answered as {@link Store.claimable} answers it */
+  asks?: ClaimRequest[];
 }
 
 /** How many of its newest batches a server can rely on finding again. */
@@ -342,6 +344,8 @@ export type PartRefusal =
 export interface CommitResult {
   /** in the order of the batch's parts */
   parts: PartResult[];
+  /** by place of the batch's asks; it may be missing: the batch was found to be written, or what it left cannot be read */
+  claimable?: QueueRow[][];
 }
 
 export interface CommitRow {
