@@ -2,21 +2,10 @@ import { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { PostgresProcess } from '../bus/postgres.rig.ts';
 import { SimulatedClock } from '../clock.ts';
-import { postgres0001 } from './migrations/postgres-0001.ts';
-import { postgres0001claim } from './migrations/postgres-0001-claim.ts';
-import { postgres0001commit } from './migrations/postgres-0001-commit.ts';
-import { postgres0001deletion } from './migrations/postgres-0001-deletion.ts';
-import { postgres0001gates } from './migrations/postgres-0001-gates.ts';
-import { postgres0001rows } from './migrations/postgres-0001-rows.ts';
-import { postgres0002commit } from './migrations/postgres-0002-commit.ts';
-import { postgres0002judge } from './migrations/postgres-0002-judge.ts';
 import { PostgresDatabases, run } from './postgres.rig.ts';
+import { commitAsSecond, ofLayout } from './postgres-layouts.rig.ts';
 import type { Part, RunKey } from './store.ts';
 import { openPostgresStore, type PostgresStore } from './store-postgres.ts';
-import { queryOf } from './store-postgres-connection.ts';
-import { RunNumbers } from './store-postgres-numbers.ts';
-import { makePartitions } from './store-postgres-partitions.ts';
-import { COMMIT, commitValues } from './store-postgres-values.ts';
 import {
   append,
   committer,
@@ -52,24 +41,6 @@ async function open(url: string): Promise<PostgresStore> {
 const key = (name: string): RunKey => ({ tenant: 't', run: name });
 const deadlocks = 'SELECT deadlocks::int FROM pg_stat_database WHERE datname = current_database()';
 
-const layouts = [
-  [postgres0001, postgres0001gates, postgres0001rows, postgres0001commit, postgres0001claim, postgres0001deletion],
-  [postgres0002judge, postgres0002commit],
-];
-
-/** A database as the program of this layout left it. */
-async function ofLayout(version: number): Promise<string> {
-  const url = await databases.empty();
-  const meta = `CREATE TABLE millrace.meta (key text PRIMARY KEY, value text NOT NULL);
-    INSERT INTO millrace.meta VALUES ('version', '${version}'), ('minReader', '1');`;
-  await run(url, ['CREATE SCHEMA millrace;', meta, ...layouts.slice(0, version).flat()].join('\n'));
-  const client = new Client(url);
-  await client.connect();
-  await makePartitions(queryOf(client));
-  await client.end();
-  return url;
-}
-
 const list = (values: readonly (string | number)[]): string =>
   `'{${values.map((value) => JSON.stringify(value)).join()}}'`;
 
@@ -87,7 +58,7 @@ function appendAsFirst(url: string, n: number, names: readonly string[], sequenc
 }
 
 test('[STO-145] a database of the first layout is brought up to date, and its program goes on beside the next one', async () => {
-  const url = await ofLayout(1);
+  const url = await ofLayout(1, databases);
   const names = Array.from({ length: 12 }, (_, place) => `run-${String(place).padStart(2, '0')}`);
   await run(
     url,
@@ -133,15 +104,13 @@ test('[STO-145] a database of the first layout is brought up to date, and its pr
 });
 
 test('[STO-145] a program of the second layout claims and commits beside one whose commits ask', async () => {
-  const url = await ofLayout(2);
+  const url = await ofLayout(2, databases);
   const store = await open(url);
   const client = new Client(url);
   await client.connect();
   let n = 0;
   const asSecond = async (parts: Part[]) => {
-    const batch = { server: 'second', n: ++n, at: T0, parts };
-    const { rows } = await client.query(COMMIT, commitValues(batch, new RunNumbers(), false));
-    expect(rows).toMatchObject([{ answer: { reasons: [] } }]);
+    expect(await commitAsSecond(client, { server: 'second', n: ++n, at: T0, parts })).toMatchObject({ reasons: [] });
   };
   const names = Array.from({ length: 40 }, (_, place) => `run-${String(place).padStart(2, '0')}`);
   await asSecond(names.map((name) => newRun(name, { enqueue: [queued(name)] })));

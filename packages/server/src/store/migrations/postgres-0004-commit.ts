@@ -94,7 +94,7 @@ BEGIN
           WITH ORDINALITY AS k(id, fence, count, control, ends, part)
         WHERE k.id > 0 AND k.fence >= 0 ORDER BY k.id
       ) AS k
-      WHERE r.id BETWEEN k.id AND k.id AND r.ctl = k.fence AND NOT r.ended AND NOT r.gone
+      WHERE r.id = ANY (ARRAY[k.id]) AND r.ctl = k.fence AND NOT r.ended AND NOT r.gone
       RETURNING k.part, r.head - k.count AS before, r.head, r.at
     ), there AS (
       SELECT m.part, m.before, m.head, m.at FROM moved m
@@ -161,7 +161,7 @@ BEGIN
       status = r.status, shown = r.shown, text = r.text, at = CASE
         WHEN p_ends[r.part] = 1 OR r.status <> s.status OR r.shown <> s.shown THEN v_ats[r.part] ELSE s.at END
     FROM unnest(p_row_parts, p_statuses, p_shown, p_texts, p_workflows) AS r(part, status, shown, text, workflow)
-    WHERE r.workflow IS NULL AND s.run BETWEEN v_ids[r.part] AND v_ids[r.part];
+    WHERE r.workflow IS NULL AND s.run = ANY (ARRAY[v_ids[r.part]]);
   END IF;
   IF cardinality(p_dequeue_parts) > 0 THEN
     DELETE FROM millrace.queue q USING unnest(p_dequeue_parts, p_dequeue_nodes) AS d(part, node)
