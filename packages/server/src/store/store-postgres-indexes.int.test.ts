@@ -1,11 +1,8 @@
 import { Client } from 'pg';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { PostgresProcess } from '../bus/postgres.rig.ts';
-import { SimulatedClock } from '../clock.ts';
-import { PostgresDatabases } from './postgres.rig.ts';
+import { afterEach, expect, test } from 'vitest';
 import { commitAsSecond, ofLayout } from './postgres-layouts.rig.ts';
+import { postgresStores } from './postgres-stores.suite.ts';
 import type { Part } from './store.ts';
-import { openPostgresStore, type PostgresStore } from './store-postgres.ts';
 import { RunNumbers } from './store-postgres-numbers.ts';
 import { COMMIT, commitValues } from './store-postgres-values.ts';
 import {
@@ -23,26 +20,13 @@ import {
   T0,
 } from './store-samples.suite.ts';
 
-let postgres: PostgresProcess;
-let databases: PostgresDatabases;
-beforeAll(async () => {
-  postgres = await PostgresProcess.start();
-  databases = new PostgresDatabases(postgres);
-});
-afterAll(() => postgres.remove());
+const rig = postgresStores();
+const { open } = rig;
 
-const opened: PostgresStore[] = [];
 const clients: Client[] = [];
 afterEach(async () => {
-  for (const store of opened.splice(0)) await store.close();
   for (const client of clients.splice(0)) await client.end();
 });
-
-async function open(url: string): Promise<PostgresStore> {
-  const store = await openPostgresStore({ url, clock: new SimulatedClock() });
-  opened.push(store);
-  return store;
-}
 
 async function clientOf(url: string): Promise<Client> {
   const client = new Client(url);
@@ -52,7 +36,7 @@ async function clientOf(url: string): Promise<Client> {
 }
 
 test('[STO-162] a program of the second layout reads and writes the same runs beside one of the fourth', async () => {
-  const url = await ofLayout(2, databases);
+  const url = await ofLayout(2, rig.databases);
   const second = await clientOf(url);
   let n = 0;
   const asSecond = async (parts: Part[]) => {
@@ -116,7 +100,7 @@ test('[STO-162] a program of the second layout reads and writes the same runs be
 });
 
 test('[STO-163] a batch and a claim look at their own rows only, though the queue and the leases were empty when Postgres last looked', async () => {
-  const url = await databases.ready();
+  const url = await rig.databases.ready();
   const client = await clientOf(url);
   const numbers = new RunNumbers();
   let n = 0;

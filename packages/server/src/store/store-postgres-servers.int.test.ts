@@ -1,10 +1,9 @@
 import { Client } from 'pg';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { PostgresProcess } from '../bus/postgres.rig.ts';
-import { SimulatedClock } from '../clock.ts';
-import { PostgresDatabases, run } from './postgres.rig.ts';
+import { describe, expect, test } from 'vitest';
+import { run } from './postgres.rig.ts';
+import { postgresStores } from './postgres-stores.suite.ts';
 import type { Part, PartEvent, RunKey } from './store.ts';
-import { openPostgresStore, type PostgresStore } from './store-postgres.ts';
+import type { PostgresStore } from './store-postgres.ts';
 import {
   append,
   committer,
@@ -21,27 +20,11 @@ import {
   T0,
 } from './store-samples.suite.ts';
 
-let postgres: PostgresProcess;
-let databases: PostgresDatabases;
-beforeAll(async () => {
-  postgres = await PostgresProcess.start();
-  databases = new PostgresDatabases(postgres);
-});
-afterAll(() => postgres.remove());
-
-const opened: PostgresStore[] = [];
-afterEach(async () => {
-  for (const store of opened.splice(0)) await store.close();
-});
-
-async function open(url: string): Promise<PostgresStore> {
-  const store = await openPostgresStore({ url, clock: new SimulatedClock() });
-  opened.push(store);
-  return store;
-}
+const rig = postgresStores();
+const { open } = rig;
 
 async function two(): Promise<[PostgresStore, PostgresStore]> {
-  const url = await databases.ready();
+  const url = await rig.databases.ready();
   return [await open(url), await open(url)];
 }
 
@@ -65,7 +48,7 @@ const decided = (ctl: number, control: boolean): PartEvent => ({
 
 describe('two servers', () => {
   test('[STO-114] that write the same and different runs in opposite order: no deadlock, no hole, no stale decision', async () => {
-    const url = await databases.ready();
+    const url = await rig.databases.ready();
     const stores = [await open(url), await open(url)] as const;
     const names = Array.from({ length: 12 }, (_, n) => `run-${n}`);
     await committer(stores[0], 'setup')(names.map((name) => newRun(name)));
@@ -183,7 +166,7 @@ describe('two servers', () => {
   });
 
   test('[STO-150] that commit and ask at once are told different rows, and never deadlock', async () => {
-    const url = await databases.ready();
+    const url = await rig.databases.ready();
     const stores = [await open(url), await open(url)];
     const names = Array.from({ length: 60 }, (_, n) => `r${String(n).padStart(2, '0')}`);
     await committer(stores[0]!, 'setup')(names.map((name) => newRun(name, { enqueue: [queued(name)] })));
@@ -225,7 +208,7 @@ describe('two servers', () => {
 });
 
 test('[STO-150] a commit waits for the disk, whatever it asked', async () => {
-  const url = await databases.ready();
+  const url = await rig.databases.ready();
   const ask = `[{"tenant": "t", "asked": [{"task": "work", "versions": []}], "queues": null, "now": ${T0}, "lim": 9}]`;
   await committer(await open(url))([newRun('r', { enqueue: [queued('r')] })]);
   const client = new Client(url);
@@ -242,7 +225,7 @@ test('[STO-150] a commit waits for the disk, whatever it asked', async () => {
 });
 
 test('[STO-117] ten servers may start at once on an empty database, and agree on its epoch', async () => {
-  const url = await databases.empty();
+  const url = await rig.databases.empty();
   const stores = await Promise.all(Array.from({ length: 10 }, () => open(url)));
   expect(new Set(stores.map(({ epoch }) => epoch)).size).toBe(1);
   const results = await Promise.all(stores.map((store, n) => committer(store, `s${n}`)([newRun(`r${n}`)])));
@@ -250,7 +233,7 @@ test('[STO-117] ten servers may start at once on an empty database, and agree on
 });
 
 test('[STO-118] a database of a newer layout is refused only where this program cannot read it', async () => {
-  const url = await databases.ready();
+  const url = await rig.databases.ready();
   await run(url, "UPDATE millrace.meta SET value = '99' WHERE key = 'version'");
   expect(reasons(await committer(await open(url))([newRun('r')]))).toEqual(['ok']);
   await run(url, "UPDATE millrace.meta SET value = '99' WHERE key = 'minReader'");
@@ -258,7 +241,7 @@ test('[STO-118] a database of a newer layout is refused only where this program 
 });
 
 test('[STO-119] the epoch stays over restarts, and is renewed where the database has another history', async () => {
-  const url = await databases.ready();
+  const url = await rig.databases.ready();
   const first = await open(url);
   const { epoch } = await open(url);
   expect(epoch).toBe(first.epoch);
@@ -352,7 +335,7 @@ describe('partitions', () => {
     ).map(({ name }) => name);
 
   test('[STO-121] in which every run was deleted are dropped with what is left in them', async () => {
-    const url = await databases.ready();
+    const url = await rig.databases.ready();
     await committer(await open(url))([newRun('old'), newRun('young')]);
     await age(url, 'old');
     const store = await open(url);
@@ -368,7 +351,7 @@ describe('partitions', () => {
   });
 
   test('[STO-121] that are missing are made when they are needed', async () => {
-    const url = await databases.ready();
+    const url = await rig.databases.ready();
     const store = await open(url);
     for (const name of await partitions(url)) await run(url, `DROP TABLE ${name}`);
     const commit = committer(store);

@@ -1,11 +1,9 @@
 import { Client } from 'pg';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { PostgresProcess } from '../bus/postgres.rig.ts';
-import { SimulatedClock } from '../clock.ts';
-import { PostgresDatabases, run } from './postgres.rig.ts';
+import { expect, test } from 'vitest';
+import { run } from './postgres.rig.ts';
 import { commitAsSecond, ofLayout } from './postgres-layouts.rig.ts';
+import { postgresStores } from './postgres-stores.suite.ts';
 import type { Part, RunKey } from './store.ts';
-import { openPostgresStore, type PostgresStore } from './store-postgres.ts';
 import {
   append,
   committer,
@@ -19,24 +17,8 @@ import {
   T0,
 } from './store-samples.suite.ts';
 
-let postgres: PostgresProcess;
-let databases: PostgresDatabases;
-beforeAll(async () => {
-  postgres = await PostgresProcess.start();
-  databases = new PostgresDatabases(postgres);
-});
-afterAll(() => postgres.remove());
-
-const opened: PostgresStore[] = [];
-afterEach(async () => {
-  for (const store of opened.splice(0)) await store.close();
-});
-
-async function open(url: string): Promise<PostgresStore> {
-  const store = await openPostgresStore({ url, clock: new SimulatedClock() });
-  opened.push(store);
-  return store;
-}
+const rig = postgresStores();
+const { open } = rig;
 
 const key = (name: string): RunKey => ({ tenant: 't', run: name });
 const deadlocks = 'SELECT deadlocks::int FROM pg_stat_database WHERE datname = current_database()';
@@ -58,7 +40,7 @@ function appendAsFirst(url: string, n: number, names: readonly string[], sequenc
 }
 
 test('[STO-145] a database of the first layout is brought up to date, and its program goes on beside the next one', async () => {
-  const url = await ofLayout(1, databases);
+  const url = await ofLayout(1, rig.databases);
   const names = Array.from({ length: 12 }, (_, place) => `run-${String(place).padStart(2, '0')}`);
   await run(
     url,
@@ -104,7 +86,7 @@ test('[STO-145] a database of the first layout is brought up to date, and its pr
 });
 
 test('[STO-145] a program of the second layout claims and commits beside one whose commits ask', async () => {
-  const url = await ofLayout(2, databases);
+  const url = await ofLayout(2, rig.databases);
   const store = await open(url);
   const client = new Client(url);
   await client.connect();
@@ -143,7 +125,7 @@ test('[STO-145] a program of the second layout claims and commits beside one who
 });
 
 test('[STO-146] of a batch that a producer contradicts only its part drops out, with all that it would have done', async () => {
-  const url = await databases.ready();
+  const url = await rig.databases.ready();
   const store = await open(url);
   const [one, other] = [committer(store, 'a'), committer(await open(url), 'b')];
   const by = (name: string, sequence: number, about: Partial<Part> = {}): Part => {
@@ -163,7 +145,7 @@ test('[STO-146] of a batch that a producer contradicts only its part drops out, 
 });
 
 test('[STO-147] a server whose database was put back to another history asks for its runs anew', async () => {
-  const url = await databases.ready();
+  const url = await rig.databases.ready();
   const store = await open(url);
   const commit = committer(store, 'a');
   await commit([newRun('r'), newRun('s')]);
