@@ -83,17 +83,14 @@ function producersOf(parts: readonly Part[]): Column[] {
   ]);
 }
 
-/** What lists show of the runs. */
+/** What lists show of the runs; tags where some run has any. */
 function rowsOf(parts: readonly Part[]): Column[] {
   const rows: (RunRowChange & { place: number; made: boolean })[] = [];
   for (const [place, { row, fence }] of parts.entries()) {
     if (row) rows.push({ ...row, place, made: fence === 'new' });
     else if (fence === 'new') throw new TypeError('A new run needs its row.');
   }
-  const tagged = rows.some(({ made, summary }) => made && summary.tags.length > 0);
-  const tags = textArray(
-    (tagged ? rows : []).map(({ made, summary }) => (made ? arrayText(summary.tags.map(nameIn)) : null)),
-  );
+  const tagged = rows.some(({ made, summary }) => made && summary.tags.length > 0) ? rows : [];
   return [
     ...columns(rows, [
       numberArray(rows.map(({ place }) => place + 1)),
@@ -105,7 +102,9 @@ function rowsOf(parts: readonly Part[]): Column[] {
       textArray(rows.map(({ made, queue }) => (made ? nameOf(queue) : null))),
       numberArray(rows.map(({ summary }) => (summary.external ? 1 : 0))),
     ]),
-    tagged ? tags : null,
+    ...columns(tagged, [
+      textArray(tagged.map(({ made, summary }) => (made ? arrayText(summary.tags.map(nameIn)) : null))),
+    ]),
   ];
 }
 

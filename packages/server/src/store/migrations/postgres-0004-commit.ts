@@ -1,9 +1,12 @@
 /**
- * A batch in one statement, as `commit_2` does it, with less to do where its parts have only what most have. New runs
- * are not moved, attempts whose producer nobody knows yet are only written, and queue rows without a gate are columns.
+ * A batch in one statement, as `commit_2` does it, with less to do where its parts have only what most have: new runs are
+ * not moved, and queue rows without a gate are columns. Rows are inserted as new ones; where one is there already, its
+ * unique key fails all of it, and the same batch comes once more, `p_careful`, as where a producer contradicts.
  *
- * Order of locks: as in `commit_2`. Leases are locked at once by what changes them, in the order of whoever renews them;
- * before, where a batch both releases and leases.
+ * `= ANY (ARRAY[…])` is an equality that Postgres does not know how to merge by. So whatever it believes of a table's
+ * size, its plan begins with the batch's rows and finds each by the index.
+ *
+ * Order of locks: as in `commit_2`. Leases are locked by what deletes them, in the order of whoever renews them.
  */
 const made = `INSERT INTO millrace.runs (id, tenant, run, head, ctl, at, ended)
         SELECT k.id, k.tenant, k.run, k.count, k.control, p_at, k.ends = 1
