@@ -263,14 +263,6 @@ export function storeLogSuite(factory: StoreFactory): void {
       expect(await store.readSnapshot(key, 'view', 2)).toMatchObject({ text: 'another fold' });
     });
 
-    test('[STO-15] is read back as it was written, however long', async () => {
-      const store = await open();
-      await committer(store)([newRun('r')]);
-      const text = JSON.stringify(Array.from({ length: 5_000 }, (_, n) => `${n} ü`));
-      await store.writeSnapshot(key, 'view', { seq: 1, fold: 1, text });
-      expect(await store.readSnapshot(key, 'view', 1)).toEqual({ seq: 1, fold: 1, text });
-    });
-
     test('of a run that does not exist is not kept', async () => {
       const store = await open();
       await store.writeSnapshot(key, 'view', { seq: 1, fold: 1, text: 'x' });

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { RunSummary } from '@millrace/protocol/view';
 import type {
   Batch,
@@ -22,10 +21,6 @@ export const content = (text = 'x'): PartEvent => ({
   control: false,
   text: `"type":"log","data":{"level":"info","message":${JSON.stringify(text)}}}`,
 });
-
-/** Text that can hardly be compressed; another one for each `seed`. */
-export const noise = (length: number, seed = 0): string =>
-  createHash('shake256', { outputLength: length }).update(String(seed)).digest('base64').slice(0, length);
 
 export const control = (type: PartEvent['type'] = 'node.started'): PartEvent => ({
   type,

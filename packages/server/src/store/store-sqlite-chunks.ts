@@ -1,7 +1,7 @@
+import { zstdDecompressSync } from 'node:zlib';
 import type { Database } from 'better-sqlite3';
 import type { LogPage, PageLimit } from './store.ts';
 import { BETWEEN, type Head, type TailText } from './store-sqlite-heads.ts';
-import { type Packed, unpack } from './store-sqlite-packed.ts';
 
 /** A chunk is closed when it has this length. */
 export const CHUNK = 64 * 1024;
@@ -11,7 +11,7 @@ export interface Chunk {
   through: number;
   /** '' none, '*' all, or the places from 0 of the control events */
   controls: string;
-  text: Packed;
+  text: string | Buffer;
 }
 
 /** The table chunks, and what of a log is not in it yet. */
@@ -73,7 +73,8 @@ function eventsOf(text: string, skip: number): string[] {
 
 export function pieceOf({ seq, through, controls, text }: Chunk): TailText {
   const count = through - seq + 1;
-  return { seq, count, text: unpack(text), controls: controlSeqs(controls, seq, count) };
+  const plain = typeof text === 'string' ? text : zstdDecompressSync(text).toString();
+  return { seq, count, text: plain, controls: controlSeqs(controls, seq, count) };
 }
 
 export function controlSeqs(controls: string, seq: number, count: number): number[] {

@@ -1,11 +1,8 @@
 import type { Database } from 'better-sqlite3';
 import { type Batch, COMMITS_KEPT, type CommitResult, type CommitRow, type PartRefusal, type RunKey } from './store.ts';
 
-/**
- * What became of a part: the run's number, the first seq, how many events where it is not one, and their time where it
- * is not the batch's; or why it dropped out.
- */
-export type PartTrace = [run: number, first: number, events?: number, at?: number] | PartRefusal;
+/** What became of a part: the run's number, the first seq, how many events and their time; or why it dropped out. */
+export type PartTrace = [run: number, first: number, events: number, at: number] | PartRefusal;
 
 /** Old rows are removed this many commits at a time. */
 const PRUNE_EVERY = 500;
@@ -14,9 +11,7 @@ const BOOT_AGE = 24 * 3_600_000;
 
 /** The table commits: what every batch did, so that a repeat is answered and not written. */
 export function sqliteCommits(db: Database) {
-  const find = db.prepare<[string, number], { at: number; parts: string }>(
-    'SELECT at, parts FROM commits WHERE server = ? AND n = ?',
-  );
+  const find = db.prepare<[string, number], string>('SELECT parts FROM commits WHERE server = ? AND n = ?').pluck();
   const insert = db.prepare('INSERT INTO commits (server, n, at, parts) VALUES (?, ?, ?, ?)');
   const after = db.prepare<[string, number, number], { n: number; at: number; parts: string }>(
     'SELECT n, at, parts FROM commits WHERE server = ? AND n > ? ORDER BY n LIMIT ?',
@@ -39,8 +34,8 @@ export function sqliteCommits(db: Database) {
   return {
     find(server: string, n: number): CommitResult | undefined {
       if (n > newestOf(server)) return undefined;
-      const row = find.get(server, n);
-      return row && resultOf(JSON.parse(row.parts) as PartTrace[], row.at);
+      const parts = find.get(server, n);
+      return parts === undefined ? undefined : resultOf(JSON.parse(parts) as PartTrace[]);
     },
 
     insert({ server, n, at }: Batch, traces: readonly PartTrace[]): void {
@@ -56,10 +51,8 @@ export function sqliteCommits(db: Database) {
     after(server: string, n: number, limit: number, keyOf: (run: number) => RunKey | undefined): CommitRow[] {
       return after.all(server, n, limit).map((row) => {
         const heads = (JSON.parse(row.parts) as PartTrace[]).flatMap((trace) => {
-          if (typeof trace === 'string') return [];
-          const [run, first, events = 1] = trace;
-          const key = keyOf(run);
-          return key ? [{ ...key, head: first + events - 1 }] : [];
+          const key = typeof trace === 'string' ? undefined : keyOf(trace[0]);
+          return key && typeof trace !== 'string' ? [{ ...key, head: trace[1] + trace[2] - 1 }] : [];
         });
         return { server, n: row.n, at: row.at, heads };
       });
@@ -67,11 +60,11 @@ export function sqliteCommits(db: Database) {
   };
 }
 
-export function resultOf(traces: readonly PartTrace[], batchAt: number): CommitResult {
+export function resultOf(traces: readonly PartTrace[]): CommitResult {
   const parts = traces.map((trace) =>
     typeof trace === 'string'
       ? { ok: false as const, reason: trace }
-      : { ok: true as const, first: trace[1], at: trace[3] ?? batchAt },
+      : { ok: true as const, first: trace[1], at: trace[3] },
   );
   return { parts };
 }

@@ -30,8 +30,7 @@ export async function compactChunks(
      WHERE loose >= 65536 OR (ended = 1 AND loose >= 4096) LIMIT 1`,
   );
   const loose = db.prepare<[number, number], Chunk & { text: string }>(
-    `SELECT seq, through, controls, text FROM chunks
-     WHERE run = ? AND seq > ? AND typeof(text) = 'text' ORDER BY seq`,
+    'SELECT seq, through, controls, text FROM chunks WHERE run = ? AND seq > ? ORDER BY seq',
   );
   const drop = db.prepare('DELETE FROM chunks WHERE run = ? AND seq BETWEEN ? AND ?');
   const put = db.prepare('INSERT INTO chunks (run, seq, through, controls, text) VALUES (?, ?, ?, ?, ?)');
@@ -42,10 +41,10 @@ export async function compactChunks(
     const run = next.get();
     if (!run) return false;
     const found = gather(loose.iterate(run.run, run.cold));
-    const { chunks, length, cut } = found;
+    const { chunks, length } = found;
     const first = chunks[0];
     const last = chunks.at(-1);
-    if (!first || !last || (length < CHUNK && !cut && run.ended === 0)) {
+    if (!first || !last || (length < CHUNK && run.ended === 0)) {
       write(() => correct.run(length, run.run));
       continue;
     }
@@ -70,18 +69,14 @@ export async function compactChunks(
   return true;
 }
 
-type PlainChunk = Chunk & { text: string };
-
-/** As many chunks as make a large one, or fewer where a compressed one cuts them off from the next. */
-function gather(rows: Iterable<PlainChunk>): { chunks: PlainChunk[]; length: number; cut: boolean } {
-  const chunks: PlainChunk[] = [];
+/** As many chunks as make a large one. */
+function gather(rows: Iterable<Chunk & { text: string }>): { chunks: (Chunk & { text: string })[]; length: number } {
+  const chunks: (Chunk & { text: string })[] = [];
   let length = 0;
   for (const chunk of rows) {
-    const last = chunks.at(-1);
-    if (last && chunk.seq !== last.through + 1) return { chunks, length, cut: true };
     chunks.push(chunk);
     length += chunk.text.length;
     if (length >= CHUNK) break;
   }
-  return { chunks, length, cut: false };
+  return { chunks, length };
 }

@@ -7,7 +7,6 @@ import { newEpoch } from './epoch.ts';
 import { sqlite0001 } from './migrations/sqlite-0001.ts';
 import { sqlite0002 } from './migrations/sqlite-0002.ts';
 import { sqlite0003 } from './migrations/sqlite-0003.ts';
-import { sqlite0004 } from './migrations/sqlite-0004.ts';
 import { inspectFile, readMeta, writeMeta } from './store-sqlite-file.ts';
 import { lockFolder } from './store-sqlite-lock.ts';
 
@@ -38,7 +37,6 @@ const migrations: readonly { sql: string; minReader: number }[] = [
   { sql: sqlite0001, minReader: 1 },
   { sql: sqlite0002, minReader: 2 }, // an older program would leave waits open and hand out work without a slot
   { sql: sqlite0003, minReader: 3 }, // an older program would look for events in a table that is gone
-  { sql: sqlite0004, minReader: 4 }, // an older program would not understand the journal
 ];
 
 /**

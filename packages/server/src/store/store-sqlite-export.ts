@@ -14,9 +14,7 @@ import type {
 import { type Chunk, pieceOf } from './store-sqlite-chunks.ts';
 import { type OpenDatabase, openDatabase } from './store-sqlite-database.ts';
 import { BETWEEN } from './store-sqlite-heads.ts';
-import { unpack } from './store-sqlite-packed.ts';
 import { present } from './store-sqlite-row.ts';
-import type { StoredSnapshot } from './store-sqlite-snapshots.ts';
 import { sqliteTables } from './store-sqlite-tables.ts';
 import { SqliteWriter } from './store-sqlite-writer.ts';
 
@@ -119,13 +117,10 @@ export class SqliteExport {
     }
   }
 
-  *snapshots(): Generator<Numbered & Snapshot & { kind: string }> {
-    for (const { text, ...row } of this.#rows<Numbered & StoredSnapshot & { kind: string }>(
+  snapshots = () =>
+    this.#rows<Numbered & Snapshot & { kind: string }>(
       'SELECT s.run AS id, s.kind, s.seq, s.fold, s.text FROM snapshots s JOIN runs r ON r.id = s.run',
-    )) {
-      yield { ...row, text: unpack(text) };
-    }
-  }
+    );
 
   producers = () =>
     this.#rows<Numbered & { producer: string; term: number; sequence: number; seq: number }>(

@@ -6,19 +6,7 @@ import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { SimulatedClock } from '../clock.ts';
 import { newEpoch } from './epoch.ts';
-import {
-  append,
-  committer,
-  content,
-  end,
-  headOf,
-  logOf,
-  newRun,
-  noise,
-  queued,
-  reasons,
-  T0,
-} from './store-samples.suite.ts';
+import { append, committer, content, end, headOf, logOf, newRun, queued, reasons, T0 } from './store-samples.suite.ts';
 import { openSqliteStore, type SqliteStore } from './store-sqlite.ts';
 import type { SqliteOptions } from './store-sqlite-database.ts';
 
@@ -199,7 +187,7 @@ describe('a full disk', () => {
     const store = open({ maxPages: 60 });
     const commit = committer(store);
     await commit([newRun('a'), newRun('b')]);
-    const large = append('a', { events: [content(noise(400_000))] });
+    const large = append('a', { events: [content('x'.repeat(400_000))] });
     const before = await logOf(store, 'a');
     await expect(commit([append('b'), large])).rejects.toMatchObject({ code: 'storage_full' });
     expect(await logOf(store, 'a')).toBe(before);

@@ -1,7 +1,6 @@
 import type { Database } from 'better-sqlite3';
 import type { LeaseRow, QueueRow, RunRowChange } from './store.ts';
 import { BETWEEN } from './store-sqlite-heads.ts';
-import { type Packed, pack, unpack } from './store-sqlite-packed.ts';
 
 /** What a commit changed of one run that the run's tables do not show yet. */
 export interface Entry {
@@ -29,14 +28,13 @@ export interface EntryText {
   text: string;
 }
 
-/** A record of this length is compressed. */
-const LONG = 8 * 1024;
-
 /** The table journal: what makes a commit durable before the tables of its runs are written. */
 export function sqliteJournal(db: Database) {
   const last = db.prepare<[], number | null>('SELECT max(n) FROM journal').pluck();
-  const insert = db.prepare('INSERT INTO journal (n, record) VALUES (?, ?)');
-  const all = db.prepare<[], { n: number; record: Packed }>('SELECT n, record FROM journal ORDER BY n');
+  const insert = db.prepare('INSERT INTO journal (n, entries, text) VALUES (?, ?, ?)');
+  const all = db.prepare<[], { n: number; entries: string; text: string }>(
+    'SELECT n, entries, text FROM journal ORDER BY n',
+  );
   const trim = db.prepare('DELETE FROM journal WHERE n < ?');
   let kept = 0;
 
@@ -44,24 +42,24 @@ export function sqliteJournal(db: Database) {
     /** The newest row is never trimmed away, so numbers go on after a restart. */
     last: (): number => last.get() ?? 0,
 
-    /** Answers the parts' texts, cut from the record: one string for all of them is less to keep than one each. */
+    /** Answers the parts' texts, cut from the row's: to keep that one is less work than to keep each, put together of many. */
     append(n: number, parts: readonly EntryText[]): string[] {
       const entries = JSON.stringify(parts.map(({ entry }) => entry));
       const texts = parts.filter(({ entry }) => entry.count > 0).map(({ text }) => text);
-      const record = [entries, ...texts].join(BETWEEN);
-      insert.run(n, pack(record, LONG));
-      let end = entries.length;
+      const all = texts.join(BETWEEN);
+      insert.run(n, entries, all);
+      let next = 0;
       return parts.map(({ entry, text }) => {
         if (entry.count === 0) return '';
-        const start = end + BETWEEN.length;
-        end = start + text.length;
-        return record.slice(start, end);
+        const start = next;
+        next = start + text.length + BETWEEN.length;
+        return all.slice(start, start + text.length);
       });
     },
 
     *replay(): Generator<EntryText & { n: number }> {
-      for (const { n, record } of all.all()) {
-        const [entries = '', ...texts] = unpack(record).split(BETWEEN);
+      for (const { n, entries, text } of all.all()) {
+        const texts = text.split(BETWEEN);
         let place = 0;
         for (const entry of JSON.parse(entries) as Entry[]) {
           yield { n, entry, text: texts.slice(place, place + entry.count).join(BETWEEN) };

@@ -1,15 +1,10 @@
 import { CHUNK, controlPlaces } from './store-sqlite-chunks.ts';
 import { BETWEEN, type Head, type TailText } from './store-sqlite-heads.ts';
 import type { EntryText } from './store-sqlite-journal.ts';
-import { pack } from './store-sqlite-packed.ts';
 import type { SqliteTables } from './store-sqlite-tables.ts';
 
 /** What a row is reckoned at beside the texts; bytes. */
 const ROW = 512;
-/** A chunk of this length is compressed when it is written. */
-const COLD = 16 * 1024;
-/** The same of a run that has ended: nothing more comes that it could be joined with. */
-const LAST = 4 * 1024;
 
 /**
  * Brings the memory up to commit `n`, which is durable: what its entries changed of a run is late from now on, until
@@ -67,9 +62,10 @@ export function settleRun(tables: SqliteTables, head: Head, n: number, credit = 
   while (late.tail.length > 0) {
     if (spent > 0 && spent >= credit) break;
     const { texts, length } = nextChunk(late.tail);
-    loose += putChunks(tables, head, texts);
+    putChunks(tables, head, texts);
     late.tail = late.tail.slice(texts.length);
     spent += length;
+    loose += length;
     tables.places.late.grow(late, -length);
   }
   if (late.tail.length > 0) {
@@ -100,16 +96,10 @@ function nextChunk(tail: readonly TailText[]): { texts: TailText[]; length: numb
   return { texts: tail.slice(0, texts), length };
 }
 
-/**
- * Writes texts as a chunk, or as several where one commit wrote more than a few chunks hold. Answers the length of what
- * was too short to be compressed at once.
- */
-function putChunks({ chunks }: SqliteTables, head: Head, texts: readonly TailText[]): number {
-  let loose = 0;
-  const put = (seq: number, count: number, controls: readonly number[], plain: string) => {
+/** Writes texts as a chunk, or as several where one commit wrote more than a few chunks hold. */
+function putChunks({ chunks }: SqliteTables, head: Head, texts: readonly TailText[]): void {
+  const put = (seq: number, count: number, controls: readonly number[], text: string) => {
     const through = seq + count - 1;
-    const text = pack(plain, head.ended ? LAST : COLD);
-    if (text === plain) loose += plain.length;
     chunks.put(head.id, { seq, through, controls: controlPlaces(controls, seq, count), text });
     head.stored = through;
   };
@@ -121,10 +111,7 @@ function putChunks({ chunks }: SqliteTables, head: Head, texts: readonly TailTex
     count += piece.count;
   }
   const text = texts.length === 1 ? (texts[0] as TailText).text : texts.map((piece) => piece.text).join(BETWEEN);
-  if (text.length <= 4 * CHUNK) {
-    put(seq, count, controls, text);
-    return loose;
-  }
+  if (text.length <= 4 * CHUNK) return put(seq, count, controls, text);
   let first = seq;
   let taken: string[] = [];
   let length = 0;
@@ -142,5 +129,4 @@ function putChunks({ chunks }: SqliteTables, head: Head, texts: readonly TailTex
     if (length >= CHUNK) flush();
   }
   flush();
-  return loose;
 }

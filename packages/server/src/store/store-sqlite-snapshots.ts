@@ -1,15 +1,9 @@
 import type { Database } from 'better-sqlite3';
 import type { Snapshot, SnapshotKind } from './store.ts';
-import { type Packed, pack, unpack } from './store-sqlite-packed.ts';
-
-/** A snapshot of this length is compressed. */
-const LONG = 16 * 1024;
-
-export type StoredSnapshot = Omit<Snapshot, 'text'> & { text: Packed };
 
 /** The table snapshots. */
 export function sqliteSnapshots(db: Database) {
-  const read = db.prepare<[number, string, number], StoredSnapshot>(
+  const read = db.prepare<[number, string, number], Snapshot>(
     'SELECT seq, fold, text FROM snapshots WHERE run = ? AND kind = ? AND fold = ?',
   );
   const write = db.prepare(
@@ -19,13 +13,10 @@ export function sqliteSnapshots(db: Database) {
   );
 
   return {
-    read(run: number, kind: SnapshotKind, fold: number): Snapshot | undefined {
-      const found = read.get(run, kind, fold);
-      return found && { ...found, text: unpack(found.text) };
-    },
+    read: (run: number, kind: SnapshotKind, fold: number): Snapshot | undefined => read.get(run, kind, fold),
 
     write(run: number, kind: SnapshotKind, { seq, fold, text }: Snapshot): void {
-      write.run(run, kind, seq, fold, pack(text, LONG));
+      write.run(run, kind, seq, fold, text);
     },
   };
 }

@@ -109,7 +109,7 @@ export class SqliteWriter {
       const turn = { at: batch.at, nextPlace: () => place++ };
       for (const part of batch.parts) {
         const decided = decidePart(this.#tables, part, turn);
-        traces.push(traceOf(decided, batch.at));
+        traces.push(traceOf(decided));
         if (typeof decided !== 'string') accepted.push(decided);
       }
       if (accepted.length > 0) texts = journal.append(n, accepted);
@@ -122,7 +122,7 @@ export class SqliteWriter {
       this.#credit += 2 * (text.length + PART);
     }
     if (accepted.length > 0) this.#n = n;
-    return resultOf(traces, batch.at);
+    return resultOf(traces);
   }
 
   #settleSome(): void {
@@ -140,9 +140,8 @@ export class SqliteWriter {
   }
 }
 
-function traceOf(decided: Accepted | PartRefusal, batchAt: number): PartTrace {
+function traceOf(decided: Accepted | PartRefusal): PartTrace {
   if (typeof decided === 'string') return decided;
   const { run, seq, count, at } = decided.entry;
-  if (at !== batchAt) return [run, seq, count, at];
-  return count === 1 ? [run, seq] : [run, seq, count];
+  return [run, seq, count, at];
 }
