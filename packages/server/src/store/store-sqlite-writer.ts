@@ -14,8 +14,8 @@ const SLICES = 16;
 
 /**
  * Commits batches: a transaction writes one row of the journal, and every so often a slice of what earlier commits left
- * late, at most about twice as much as they added since the last one. So a commit dirties few pages, the journal stays short, and no commit
- * waits for a heap of old work.
+ * late, at most about twice as much as they added since the last one. So a commit dirties few pages, the journal stays
+ * short, and no commit waits for a heap of old work.
  */
 export class SqliteWriter {
   readonly #tables: SqliteTables;
