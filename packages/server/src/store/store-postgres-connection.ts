@@ -70,8 +70,10 @@ export class PostgresConnection {
         options.welcome(queryOf(client)).then(() => done(), done);
       },
     });
-    // An idle connection that breaks is dropped by the pool; the next statement gets a new one.
+    // An idle connection that breaks is dropped by the pool; the next statement gets a new one. One that breaks while it is
+    // looked at, or is in use, fails what was asked of it; without a listener of its own it would end the process.
     this.#pool.on('error', () => undefined);
+    this.#pool.on('connect', (client) => client.on('error', () => undefined));
   }
 
   /**
@@ -121,9 +123,6 @@ export class PostgresConnection {
     const client = await this.#pool.connect().catch((error: unknown) => {
       throw new Unsent(error);
     });
-    // Without a listener of its own, a connection that breaks while it is in use ends the process.
-    const broken = () => undefined;
-    client.on('error', broken);
     let lost = true;
     try {
       const answer = await work(queryOf(client));
@@ -133,7 +132,6 @@ export class PostgresConnection {
       lost = isLost(error);
       throw error;
     } finally {
-      client.off('error', broken);
       client.release(lost);
     }
   }

@@ -43,6 +43,22 @@ function through(url: string, about: { port?: number; password?: string; databas
   return changed.href;
 }
 
+test('[STO-164] a connection that breaks while it is looked at for the first time costs what was asked, and not the server', async () => {
+  let cuts = 0;
+  const looks = (chunk: Buffer, from: 'client' | 'server') => from === 'client' && chunk.includes('pg_is_in_recovery');
+  const proxy = new TcpProxy({
+    target: () => postgres.port,
+    inspect: () => (chunk, from) => (cuts > 0 && looks(chunk, from) && cuts-- > 0 ? 'cut' : 'pass'),
+  });
+  undo.push(() => proxy.close());
+  const store = await open(through(await databases.ready(), { port: await proxy.listen() }));
+  cuts = 3;
+  const asked = () => store.runRow({ tenant: 't', run: 'r' });
+  await Promise.allSettled(Array.from({ length: 6 }, asked));
+  expect(cuts).toBe(0);
+  expect(await asked()).toBeUndefined();
+});
+
 describe('a commit whose reply is lost', () => {
   async function cut() {
     const cutter = new CommitCutter();
