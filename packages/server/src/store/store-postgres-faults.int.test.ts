@@ -52,11 +52,16 @@ test('[STO-164] a connection that breaks while it is looked at for the first tim
   });
   undo.push(() => proxy.close());
   const store = await open(through(await databases.ready(), { port: await proxy.listen() }));
+  const escaped: unknown[] = [];
+  const note = (error: unknown) => escaped.push(error);
+  process.on('uncaughtException', note);
+  undo.push(async () => process.off('uncaughtException', note));
   cuts = 3;
   const asked = () => store.runRow({ tenant: 't', run: 'r' });
   await Promise.allSettled(Array.from({ length: 6 }, asked));
   expect(cuts).toBe(0);
   expect(await asked()).toBeUndefined();
+  expect(escaped, 'what would have ended the server').toEqual([]);
 });
 
 describe('a commit whose reply is lost', () => {
